@@ -1,0 +1,54 @@
+package event
+
+import "time"
+
+// Event is what Parse takes from a body.
+type Event struct {
+	ID         string // the envelope's id; EventBridge repeats it for a doubled event
+	DetailType string
+	Source     string
+	Account    string
+	Region     string
+	Time       time.Time // the envelope's time, in UTC and whole seconds
+	Kind       Kind
+	Resources  []Hint // what to look at again, each once; empty for KindUnknown and KindTick
+}
+
+// Kind says what an event hints at.
+type Kind string
+
+// The kinds. An event that names resources of more than one sort, as a change
+// of tags can, has the kind of the first sort present in the order instance,
+// host, image; its Resources list them all.
+const (
+	KindInstanceState   Kind = "instance-state"   // an instance entered a state
+	KindInstanceChanged Kind = "instance-changed" // facts of an instance may have changed
+	KindHostChanged     Kind = "host-changed"     // facts of a Dedicated Host may have changed
+	KindAMIState        Kind = "ami-state"        // an image appeared, went or changed
+	KindTick            Kind = "tick"             // a schedule fired
+	KindUnknown         Kind = "unknown"          // nothing to look at
+)
+
+// Hint names a resource to look at again.
+type Hint struct {
+	ID    string // of an instance (i-…), a Dedicated Host (h-…) or an image (ami-…)
+	State string // the instance's state for KindInstanceState, "" for all others
+}
+
+// States of an instance, as Hint.State has them.
+const (
+	StatePending      = "pending"
+	StateRunning      = "running"
+	StateStopping     = "stopping"
+	StateStopped      = "stopped"
+	StateShuttingDown = "shutting-down"
+	StateTerminated   = "terminated"
+)
+
+func isState(s string) bool {
+	switch s {
+	case StatePending, StateRunning, StateStopping, StateStopped, StateShuttingDown, StateTerminated:
+		return true
+	}
+	return false
+}
