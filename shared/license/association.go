@@ -1,0 +1,179 @@
+package license
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Association is one way in which a configuration applies to resources.
+type Association struct {
+	Kind  AssociationKind
+	Value string // an AWS id; for a tag "key" or "key=value", where value may hold * and ?
+	Since time.Time
+}
+
+// AssociationKind is what an association looks at.
+type AssociationKind string
+
+// The kinds of association. Tag is licenseguard's own.
+const (
+	ByAMI            AssociationKind = "ami"
+	ByLaunchTemplate AssociationKind = "launch-template"
+	ByInstance       AssociationKind = "instance"
+	ByHost           AssociationKind = "host"
+	ByTag            AssociationKind = "tag"
+)
+
+// Inherited reports whether a resource keeps the association that it got at
+// launch after the configuration gave it up: so it is for AMIs and launch
+// templates.
+func (k AssociationKind) Inherited() bool { return k == ByAMI || k == ByLaunchTemplate }
+
+var associationForm = map[AssociationKind]struct {
+	form *regexp.Regexp
+	want string
+}{
+	ByAMI:            {regexp.MustCompile(`^ami-[0-9A-Za-z-]{1,64}$`), "an AMI id such as ami-0123456789abcdef0"},
+	ByLaunchTemplate: {regexp.MustCompile(`^lt-[0-9a-f]{8,17}$`), "a launch template id such as lt-0123456789abcdef0"},
+	ByInstance:       {regexp.MustCompile(`^i-[0-9a-f]{8,17}$`), "an instance id such as i-0123456789abcdef0"},
+	ByHost:           {regexp.MustCompile(`^h-[0-9a-f]{8,17}$`), "a Dedicated Host id such as h-0123456789abcdef0"},
+	ByTag:            {regexp.MustCompile(`^[^=\x00-\x1f]{1,128}(=[^\x00-\x1f]{0,256})?$`), "key or key=value"},
+}
+
+// Validate returns a *FieldError when the association can match nothing.
+func (a Association) Validate() error {
+	known, ok := associationForm[a.Kind]
+	if !ok {
+		return &FieldError{Field: "associations", Value: string(a.Kind), Want: "the kinds are ami, launch-template, instance, host and tag"}
+	}
+	if !known.form.MatchString(a.Value) {
+		return &FieldError{Field: "associations." + string(a.Kind), Value: a.Value, Want: "give " + known.want}
+	}
+	return nil
+}
+
+// Matches reports whether the association applies to an instance by its
+// present facts.
+func (a Association) Matches(in Instance) bool {
+	switch a.Kind {
+	case ByAMI:
+		return in.ImageID != "" && in.ImageID == a.Value
+	case ByLaunchTemplate:
+		return in.Tags[TagLaunchTemplate] != "" && in.Tags[TagLaunchTemplate] == a.Value
+	case ByInstance:
+		return in.ID.AWSID() == a.Value
+	case ByHost:
+		return in.HostID != "" && in.HostID == a.Value
+	case ByTag:
+		key, pattern, hasValue := cutTag(a.Value)
+		value, ok := in.Tags[key]
+		return ok && (!hasValue || matchesWildcard(pattern, value))
+	default:
+		return false
+	}
+}
+
+func cutTag(s string) (key, pattern string, hasValue bool) {
+	for i := range len(s) {
+		if s[i] == '=' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// Held is an association as one resource has it: which configuration, through
+// what, and since when.
+type Held struct {
+	ConfigurationID string
+	Kind            AssociationKind
+	Value           string
+	Since           time.Time // when the resource got it
+	Inherited       bool      // the configuration gave it up, the resource keeps it
+	Ended           time.Time // when it ended; zero: it holds
+}
+
+// Associate returns the associations of an instance under the given
+// configurations, at most one of each: the recorded one while it holds or is
+// inherited, else what matches now, of several the one that will be inherited.
+// A new one holds since the later of the association's and the launch's
+// beginning; only a tag, which can come at any time, since now. held are the
+// ones recorded so far; now is the start of the observation. The result is in
+// the order of the configurations.
+func Associate(configurations []Configuration, in Instance, held []Held, now time.Time) []Held {
+	var out []Held
+	for i := range configurations {
+		c := &configurations[i]
+		if h, ok := associateOne(c, in, held, now); ok {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (Held, bool) {
+	before, had := heldOf(held, c.ID)
+	if had && stillFrom(before, in) {
+		offered := c.offers(before.Kind, before.Value)
+		if offered || before.Kind.Inherited() {
+			before.Inherited = !offered
+			return before, true
+		}
+	}
+	var best *Association
+	for i := range c.Associations {
+		a := &c.Associations[i]
+		if a.Matches(in) && (best == nil || a.Kind.Inherited() && !best.Kind.Inherited()) {
+			best = a
+		}
+	}
+	if best == nil {
+		return Held{}, false
+	}
+	since := best.begin(in, now)
+	if had && before.Since.Before(since) {
+		since = before.Since
+	}
+	return Held{ConfigurationID: c.ID, Kind: best.Kind, Value: best.Value, Since: since}, true
+}
+
+func (c *Configuration) offers(kind AssociationKind, value string) bool {
+	return slices.ContainsFunc(c.Associations, func(a Association) bool { return a.Kind == kind && a.Value == value })
+}
+
+// begin returns since when an instance has the association that now matches.
+func (a *Association) begin(in Instance, now time.Time) time.Time {
+	since := in.LaunchTime
+	if a.Since.After(since) {
+		since = a.Since
+	}
+	if a.Kind == ByTag || since.IsZero() || since.After(now) {
+		return now
+	}
+	return since
+}
+
+// stillFrom reports whether the held association fits the instance. Its AMI
+// and launch template never change, so one that does not fit was never its own.
+func stillFrom(h Held, in Instance) bool {
+	return Association{Kind: h.Kind, Value: h.Value}.Matches(in)
+}
+
+func heldOf(held []Held, configurationID string) (Held, bool) {
+	for _, h := range held {
+		if h.ConfigurationID == configurationID {
+			return h, true
+		}
+	}
+	return Held{}, false
+}
+
+// String writes the association as "ami ami-0123456789abcdef0".
+func (h Held) String() string {
+	if h.Inherited {
+		return fmt.Sprintf("%s %s (inherited at launch)", h.Kind, h.Value)
+	}
+	return fmt.Sprintf("%s %s", h.Kind, h.Value)
+}

@@ -1,0 +1,394 @@
+package license
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Configuration is a license configuration (console: self-managed license): how
+// many licenses there are, how they are counted, which rules their use keeps,
+// and how an overrun is answered.
+type Configuration struct {
+	ID           string // "lic-" and 32 hex digits
+	ARN          string // arn:aws:license-manager:REGION:ACCOUNT:license-configuration:ID
+	Name         string
+	Description  string
+	CountingType CountingType
+	Count        *int64 // how many licenses there are; nil: track only, no limit
+	HardLimit    bool   // an overrun is answered, not only alerted
+	Status       Status
+	Rules        []RuleVersion // in order of their effective date; never empty once valid
+	Expiry       time.Time     // the licenses end; zero: never
+	Tags         map[string]string
+	Associations []Association
+	Enforcement  Enforcement
+	Thresholds   []int     // percent of the count at which to alert, ascending
+	TightenedAt  time.Time // the last change that could make an overrun out of what ran before
+	// AnswersFrom is the last change of how overruns are answered (mode, status,
+	// kind of limit, end of the licenses): those of earlier launches wait for a
+	// person.
+	AnswersFrom time.Time
+	UpdatedAt   time.Time
+	UpdatedBy   string
+}
+
+// Status says whether a configuration is in force.
+type Status string
+
+// The statuses that License Manager knows.
+const (
+	Available Status = "AVAILABLE"
+	Disabled  Status = "DISABLED"
+)
+
+// RuleVersion is the rules of a configuration from their effective date until
+// that of the next version.
+type RuleVersion struct {
+	Effective time.Time
+	Text      []string // as stored and echoed, "#name=value"
+	Rules     Rules    `json:"-"`
+}
+
+// Enforcement says how overruns of one configuration are answered. The zero
+// value observes and touches nothing.
+type Enforcement struct {
+	Mode Mode
+	// ActionsPerHour is the most instances of this license that are tagged or
+	// stopped in any 60 minutes: 1..1000.
+	ActionsPerHour int
+	// Settle is how long an overrun must last before it is answered, because
+	// tags, events and older launches arrive late: 0..24 h.
+	Settle time.Duration
+	// RestartGrace is how long a stopped instance keeps its place in the order.
+	RestartGrace time.Duration
+}
+
+// Mode is how far enforcement may go.
+type Mode string
+
+// The modes. Observe writes nothing to instances and says what it would do.
+const (
+	Observe Mode = "observe"
+	Tag     Mode = "tag"
+	Stop    Mode = "stop"
+)
+
+// Defaults of a new configuration, and their reasons: ten stops an hour is what
+// one person can still look at and undo; two minutes let Auto Scaling's tags
+// arrive, which come up to 60 s after the launch; fifteen minutes cover a reboot
+// by stop and start.
+const (
+	DefaultActionsPerHour = 10
+	DefaultSettle         = 2 * time.Minute
+	DefaultRestartGrace   = 15 * time.Minute
+)
+
+// DefaultThresholds are the percentages of the count at which an alert is sent
+// when a configuration names none. An overrun is always alerted.
+func DefaultThresholds() []int { return []int{80, 90, 100} }
+
+var (
+	idForm  = regexp.MustCompile(`^lic-[0-9a-zA-Z]{1,64}$`)
+	tagForm = regexp.MustCompile(`^[^\x00-\x1f]*$`)
+)
+
+// MaximumCount is the largest license count.
+const MaximumCount = 1_000_000_000
+
+// Normalized returns the configuration with defaults filled in and rules parsed
+// and stored canonically, or the first error found: a *FieldError or a
+// *RuleError. It does not check dates against a clock; see Amend.
+func (c Configuration) Normalized() (Configuration, error) {
+	if c.Status == "" {
+		c.Status = Available
+	}
+	if c.Enforcement.Mode == "" {
+		c.Enforcement.Mode = Observe
+	}
+	if c.Enforcement.ActionsPerHour == 0 {
+		c.Enforcement.ActionsPerHour = DefaultActionsPerHour
+	}
+	if c.Thresholds == nil {
+		c.Thresholds = DefaultThresholds()
+	}
+	c.Thresholds = slices.Clone(c.Thresholds)
+	slices.Sort(c.Thresholds)
+	c.Thresholds = slices.Compact(c.Thresholds)
+	if !slices.Contains(CountingTypes(), c.CountingType) {
+		return c, &FieldError{Field: "countingType", Value: string(c.CountingType),
+			Want: "the counting types are " + joinTypes(CountingTypes()) + ", spelled so"}
+	}
+	if len(c.Rules) == 0 {
+		c.Rules = []RuleVersion{{}}
+	}
+	c.Rules = slices.Clone(c.Rules)
+	for i := range c.Rules {
+		parsed, text, err := ParseRules(c.CountingType, c.Rules[i].Text)
+		if err != nil {
+			return c, err
+		}
+		c.Rules[i].Rules, c.Rules[i].Text = parsed, text
+	}
+	slices.SortStableFunc(c.Rules, func(a, b RuleVersion) int { return a.Effective.Compare(b.Effective) })
+	return c, c.validate()
+}
+
+func (c Configuration) validate() error {
+	bad := func(field, value, want string) error { return &FieldError{Field: field, Value: value, Want: want} }
+	switch {
+	case !idForm.MatchString(c.ID):
+		return bad("id", c.ID, "give lic- and letters or digits, such as lic-0123456789abcdef0123456789abcdef")
+	case strings.TrimSpace(c.Name) == "" || len(c.Name) > 256 || !tagForm.MatchString(c.Name):
+		return bad("name", c.Name, "give 1 to 256 printable characters")
+	case len(c.Description) > 1024 || !tagForm.MatchString(c.Description):
+		return bad("description", c.Description, "give at most 1,024 printable characters")
+	case c.Count != nil && (*c.Count < 0 || *c.Count > MaximumCount):
+		return bad("licenseCount", strconv.FormatInt(*c.Count, 10), "give 0 to 1,000,000,000, or leave it out to track only")
+	case c.HardLimit && c.Count == nil:
+		return bad("licenseCountHardLimit", "true", "a hard limit needs a licenseCount")
+	case c.Status != Available && c.Status != Disabled:
+		return bad("status", string(c.Status), "it is AVAILABLE or DISABLED")
+	case len(c.Tags) > 50:
+		return bad("tags", strconv.Itoa(len(c.Tags)), "at most 50 tags")
+	case len(c.Associations) > 500:
+		return bad("associations", strconv.Itoa(len(c.Associations)), "at most 500 associations; use a tag for more")
+	}
+	for _, t := range c.Thresholds {
+		if t < 1 || t > 100 {
+			return bad("thresholds", strconv.Itoa(t), "give percentages from 1 to 100")
+		}
+	}
+	for _, a := range c.Associations {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+	}
+	return c.validateEnforcement()
+}
+
+func (c Configuration) validateEnforcement() error {
+	e := c.Enforcement
+	bad := func(field, value, want string) error {
+		return &FieldError{Field: "enforcement." + field, Value: value, Want: want}
+	}
+	switch {
+	case e.Mode != Observe && e.Mode != Tag && e.Mode != Stop:
+		return bad("mode", string(e.Mode), "the modes are observe, tag and stop")
+	case e.ActionsPerHour < 1 || e.ActionsPerHour > 1000:
+		return bad("actionsPerHour", strconv.Itoa(e.ActionsPerHour), "give 1 to 1000")
+	case e.Settle < 0 || e.Settle > 24*time.Hour:
+		return bad("settle", e.Settle.String(), "give 0s to 24h")
+	case e.RestartGrace < 0 || e.RestartGrace > 7*24*time.Hour:
+		return bad("restartGrace", e.RestartGrace.String(), "give 0s to 168h")
+	}
+	return c.validateStop(len(c.Rules) - 1)
+}
+
+// validateStop refuses to stop where that frees nothing: under the rule
+// versions from the given index on, since those before are history.
+func (c Configuration) validateStop(from int) error {
+	if c.Enforcement.Mode != Stop {
+		return nil
+	}
+	for _, v := range c.Rules[from:] {
+		if v.Rules.IncludeStopped {
+			return &FieldError{Field: "enforcement.mode", Value: string(Stop),
+				Want: "stopping frees nothing where includedStoppedInstances=True counts stopped instances; use tag or observe"}
+		}
+	}
+	return nil
+}
+
+// RulesAt returns the rules in force at an instant and the number of their
+// version, counted from 1. Before the first effective date the first version
+// applies.
+func (c Configuration) RulesAt(now time.Time) (Rules, int) {
+	version := 0
+	for i := range c.Rules {
+		if i == 0 || !c.Rules[i].Effective.After(now) {
+			version = i
+		}
+	}
+	if len(c.Rules) == 0 {
+		return Rules{}, 0
+	}
+	return c.Rules[version].Rules, version + 1
+}
+
+// CountAt returns how many licenses there are at an instant: none after the
+// expiry. ok is false for a configuration that only tracks.
+func (c Configuration) CountAt(now time.Time) (count int64, ok bool) {
+	if c.Count == nil {
+		return 0, false
+	}
+	if !c.Expiry.IsZero() && !now.Before(c.Expiry) {
+		return 0, true
+	}
+	return *c.Count, true
+}
+
+// Expired reports whether the licenses have ended.
+func (c Configuration) Expired(now time.Time) bool {
+	return !c.Expiry.IsZero() && !now.Before(c.Expiry)
+}
+
+// NextChange returns the next instant after now at which the configuration
+// changes by itself (a rule version begins, the licenses expire), or zero.
+func (c Configuration) NextChange(now time.Time) time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, v := range c.Rules {
+		earlier(v.Effective)
+	}
+	earlier(c.Expiry)
+	return next
+}
+
+// Amend returns the configuration that replaces old at the instant now by a
+// person's wish; a new association begins now. It refuses rules that begin in
+// the past and a changed counting type, and notes when the change tightens: a
+// lower count, other rules, a hard limit, another mode or status. What such a
+// change makes an overrun is never stopped without a person's approval. Times
+// are kept to the millisecond.
+func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (Configuration, error) {
+	now = now.UTC().Truncate(time.Millisecond)
+	wanted.UpdatedAt, wanted.UpdatedBy = now, by
+	wanted, err := wanted.dated(now).Normalized()
+	if err != nil {
+		return wanted, err
+	}
+	wanted.TightenedAt, wanted.AnswersFrom = now, now
+	if old == nil {
+		return wanted, wanted.checkRules(nil, now)
+	}
+	if old.CountingType != wanted.CountingType {
+		return wanted, &FieldError{Field: "countingType", Value: string(wanted.CountingType),
+			Want: fmt.Sprintf("%s counts %s; make a new configuration to count something else", old.ID, old.CountingType)}
+	}
+	wanted.Associations = keepSince(old.Associations, wanted.Associations)
+	wanted.Rules = mergeVersions(old.Rules, wanted.Rules, now)
+	if err := wanted.checkRules(old.Rules, now); err != nil {
+		return wanted, err
+	}
+	if !tightens(old, &wanted, now) {
+		wanted.TightenedAt = old.TightenedAt
+	}
+	if !answersOtherwise(old, &wanted, now) {
+		wanted.AnswersFrom = old.AnswersFrom
+	}
+	return wanted, nil
+}
+
+// dated returns a copy in which what has no date begins now.
+func (c Configuration) dated(now time.Time) Configuration {
+	c.Associations = slices.Clone(c.Associations)
+	for i := range c.Associations {
+		c.Associations[i].Since = now
+	}
+	c.Rules = slices.Clone(c.Rules)
+	if len(c.Rules) == 0 {
+		c.Rules = []RuleVersion{{}}
+	}
+	for i := range c.Rules {
+		v := &c.Rules[i]
+		if v.Effective.IsZero() {
+			v.Effective = now
+		}
+		v.Effective = v.Effective.UTC().Truncate(time.Millisecond)
+	}
+	return c
+}
+
+// checkRules checks the versions that are in force now or later.
+func (c Configuration) checkRules(old []RuleVersion, now time.Time) error {
+	if err := checkDates(c.Rules, old, now); err != nil {
+		return err
+	}
+	_, version := c.RulesAt(now)
+	return c.validateStop(version - 1)
+}
+
+// mergeVersions keeps the past versions and puts the wanted ones after them.
+// Both are in order of their effective dates.
+func mergeVersions(old, wanted []RuleVersion, now time.Time) []RuleVersion {
+	var out []RuleVersion
+	for _, v := range old {
+		if !v.Effective.After(now) {
+			out = append(out, v)
+		}
+	}
+	for _, v := range wanted {
+		if slices.ContainsFunc(out, v.same) {
+			continue
+		}
+		if n := len(out); n > 0 && v.Effective.Equal(now) && slices.Equal(out[n-1].Text, v.Text) {
+			continue // the same rules again are no new version
+		}
+		out = append(out, v)
+	}
+	slices.SortStableFunc(out, func(a, b RuleVersion) int { return a.Effective.Compare(b.Effective) })
+	return out
+}
+
+func (v RuleVersion) same(o RuleVersion) bool {
+	return v.Effective.Equal(o.Effective) && slices.Equal(v.Text, o.Text)
+}
+
+func checkDates(versions, old []RuleVersion, now time.Time) error {
+	for _, v := range versions {
+		if !slices.ContainsFunc(old, v.same) && v.Effective.Before(now) {
+			return &FieldError{Field: "rules.effective", Value: v.Effective.Format(time.RFC3339),
+				Want: "a rule begins now or later, never in the past"}
+		}
+	}
+	return nil
+}
+
+func keepSince(old, wanted []Association) []Association {
+	out := slices.Clone(wanted)
+	for i, a := range out {
+		for _, o := range old {
+			if o.Kind == a.Kind && o.Value == a.Value {
+				out[i].Since = o.Since
+			}
+		}
+	}
+	return out
+}
+
+// tightens reports whether what ran before could be an overrun only through
+// this change.
+func tightens(old, wanted *Configuration, now time.Time) bool {
+	oldCount, oldLimited := old.CountAt(now)
+	count, limited := wanted.CountAt(now)
+	oldRules, _ := old.RulesAt(now)
+	rules, _ := wanted.RulesAt(now)
+	return limited && (!oldLimited || count < oldCount) ||
+		!equalRules(oldRules, rules) ||
+		len(old.Rules) != len(wanted.Rules) ||
+		answersOtherwise(old, wanted, now)
+}
+
+// answersOtherwise reports whether overruns that are there get another answer
+// through this change.
+func answersOtherwise(old, wanted *Configuration, now time.Time) bool {
+	return wanted.HardLimit != old.HardLimit ||
+		wanted.Status != old.Status ||
+		wanted.Enforcement.Mode != old.Enforcement.Mode ||
+		wanted.Expired(now) != old.Expired(now)
+}
+
+func equalRules(a, b Rules) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}

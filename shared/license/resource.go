@@ -1,0 +1,163 @@
+package license
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ResourceID names one resource of one account and Region, as
+// "123456789012/us-east-1/i-0123456789abcdef0".
+type ResourceID string
+
+// NewResourceID joins the parts of a ResourceID.
+func NewResourceID(account, region, id string) ResourceID {
+	return ResourceID(account + "/" + region + "/" + id)
+}
+
+// Parts returns account, Region and the AWS id. A ResourceID that was not made
+// by NewResourceID gives empty parts.
+func (r ResourceID) Parts() (account, region, id string) {
+	parts := strings.SplitN(string(r), "/", 3)
+	if len(parts) != 3 {
+		return "", "", ""
+	}
+	return parts[0], parts[1], parts[2]
+}
+
+// AWSID returns the id that AWS gave, such as "i-0123456789abcdef0".
+func (r ResourceID) AWSID() string { _, _, id := r.Parts(); return id }
+
+// Type tells the kind of resource from its id.
+func (r ResourceID) Type() ResourceType {
+	switch id := r.AWSID(); {
+	case strings.HasPrefix(id, "h-"):
+		return EC2Host
+	case strings.HasPrefix(id, "ami-"):
+		return EC2AMI
+	default:
+		return EC2Instance
+	}
+}
+
+// ARN returns the resource's Amazon Resource Name in the aws partition.
+func (r ResourceID) ARN() string {
+	account, region, id := r.Parts()
+	switch r.Type() {
+	case EC2Host:
+		return fmt.Sprintf("arn:aws:ec2:%s:%s:dedicated-host/%s", region, account, id)
+	case EC2AMI:
+		return fmt.Sprintf("arn:aws:ec2:%s::image/%s", region, id)
+	default:
+		return fmt.Sprintf("arn:aws:ec2:%s:%s:instance/%s", region, account, id)
+	}
+}
+
+// ResourceType is License Manager's kind of a resource.
+type ResourceType string
+
+// The resource types that are counted or associated.
+const (
+	EC2Instance ResourceType = "EC2_INSTANCE"
+	EC2Host     ResourceType = "EC2_HOST"
+	EC2AMI      ResourceType = "EC2_AMI"
+)
+
+// State is EC2's name of an instance's state.
+type State string
+
+// The six states of an instance, in the order of its life.
+const (
+	Pending      State = "pending"
+	Running      State = "running"
+	Stopping     State = "stopping"
+	Stopped      State = "stopped"
+	ShuttingDown State = "shutting-down"
+	Terminated   State = "terminated"
+)
+
+// Rank orders the states within one launch: a later state has a higher rank.
+// An unknown state has rank -1.
+func (s State) Rank() int {
+	switch s {
+	case Pending:
+		return 0
+	case Running:
+		return 1
+	case Stopping:
+		return 2
+	case Stopped:
+		return 3
+	case ShuttingDown:
+		return 4
+	case Terminated:
+		return 5
+	default:
+		return -1
+	}
+}
+
+// Tenancy is License Manager's name of a placement.
+type Tenancy string
+
+// The three tenancies that a rule can allow.
+const (
+	TenancyDefault           Tenancy = "EC2-Default"
+	TenancyDedicatedHost     Tenancy = "EC2-DedicatedHost"
+	TenancyDedicatedInstance Tenancy = "EC2-DedicatedInstance"
+)
+
+// Instance holds the facts of one EC2 instance as one observation gave them.
+type Instance struct {
+	ID             ResourceID
+	Type           string
+	State          State
+	LaunchTime     time.Time // EC2's LaunchTime: the last start
+	StoppedAt      time.Time // of the last stop, when EC2 tells it; else zero
+	ImageID        string
+	Tenancy        Tenancy
+	HostID         string // of the Dedicated Host, "" elsewhere
+	CPUOptions     CPUOptions
+	Tags           map[string]string
+	Spot           bool
+	SpotPersistent bool         // a persistent Spot request, which can be stopped
+	ManagedBy      string       // the service that operates the instance, "" for none
+	RootIsStore    bool         // the root device is an instance store
+	StopProtected  bool         // known only after a direct look; see enforce
+	TypeFacts      InstanceType // looked up, for a type that the catalogue lacks
+	UsageOperation string       // e.g. "RunInstances:0002" (Windows, license included)
+}
+
+// CPUOptions are the cores and threads that an instance runs with. The zero
+// value means that AWS did not tell.
+type CPUOptions struct{ Cores, ThreadsPerCore int64 }
+
+// Known reports whether AWS told the CPU options.
+func (c CPUOptions) Known() bool { return c.Cores > 0 && c.ThreadsPerCore > 0 }
+
+// VCPUs returns cores times threads per core.
+func (c CPUOptions) VCPUs() int64 { return c.Cores * c.ThreadsPerCore }
+
+// Host holds the facts of one Dedicated Host as one observation gave them.
+// Zero Cores or Sockets mean that AWS did not tell.
+type Host struct {
+	ID      ResourceID
+	Family  string
+	State   string // EC2's, e.g. "available" or "released"
+	Cores   int64
+	Sockets int64
+	Tags    map[string]string
+}
+
+// Tag keys with which AWS services mark instances that belong to them.
+const (
+	TagAutoScalingGroup   = "aws:autoscaling:groupName"
+	TagLaunchTemplate     = "aws:ec2launchtemplate:id"
+	TagEKSCluster         = "aws:eks:cluster-name"
+	TagEMRJobFlow         = "aws:elasticmapreduce:job-flow-id"
+	TagElasticBeanstalk   = "elasticbeanstalk:environment-id"
+	TagBatch              = "AWSBatchServiceTag"
+	TagECSManaged         = "AmazonECSManaged"
+	TagProtected          = "licenseguard:protected"
+	TagKarpenterNodeClaim = "karpenter.sh/nodeclaim"
+)
