@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// Reasons for which an overrun is not answered, or is answered by a tag only.
+const (
+	WhySoft      = "soft limit: alert only"
+	WhyExpired   = "the licenses expired: alert only"
+	WhyEstimated = "the overrun rests on an estimate"
+	WhyListed    = "not an overrun by launch: waits for a person's approval"
+	WhyAnswered  = "already answered"
+	WhyEnding    = "it is stopping by itself"
+	WhyOver      = "over the license count"
+	WhyBroken    = "breaks a rule"
+)
+
+// Answer tells what policy asks to be done about a member of one of the
+// license's entries at an instant. It is the whole policy of enforcement but
+// for the budget, which Fold keeps.
+func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
+	c := &l.Configuration
+	rules, _ := c.RulesAt(now)
+	if !e.answerable(m) || !m.Consuming(rules) || c.Status == license.Disabled {
+		return Answer{}
+	}
+	over := e.Verdict == Over && l.surelyOver(e, now)
+	switch {
+	case !c.HardLimit:
+		return Answer{Why: WhySoft}
+	case c.Expired(now):
+		return Answer{Why: WhyExpired}
+	case !over && !surelyBroken(m):
+		return Answer{Why: WhyEstimated}
+	case m.Cause != ByLaunch || !m.Generation.Launch.After(c.AnswersFrom):
+		return Answer{Why: WhyListed}
+	case m.Answered != "":
+		return Answer{Why: WhyAnswered}
+	case m.State == license.Stopping || m.State == license.ShuttingDown:
+		return Answer{Why: WhyEnding}
+	}
+	since := e.Since
+	if m.FirstSeen.After(since) {
+		since = m.FirstSeen
+	}
+	a := Answer{Action: license.Stop, Mode: c.Enforcement.Mode, NotBefore: since.Add(c.Enforcement.Settle), Why: WhyOver}
+	if !over {
+		a.Why = WhyBroken
+	}
+	if m.Guard != Unguarded || a.Mode == license.Tag {
+		a.Action = license.Tag
+	}
+	return a
+}
+
+// answerable reports whether there may be something to answer: an overrun, or
+// a member that breaks a rule, also on a host that others use rightly.
+func (e *Entry) answerable(m *Member) bool {
+	switch e.Verdict {
+	case Over, Broken:
+		return true
+	case Covered, Tracked:
+		return len(m.Broken) > 0
+	default:
+		return false
+	}
+}
+
+func surelyBroken(m *Member) bool {
+	return slices.ContainsFunc(m.Broken, func(v license.Violation) bool { return !v.Estimated })
+}
+
+// surelyOver reports whether an entry would be over the count even if nothing
+// had been used by what is only estimated.
+func (l *License) surelyOver(e *Entry, now time.Time) bool {
+	if e.Estimated || l.Totals.Estimated == 0 {
+		return !e.Estimated
+	}
+	used := e.Licenses
+	for i := range l.Entries {
+		if o := &l.Entries[i]; !o.Estimated && (o.Verdict == Covered || o.Verdict == Over && byPlace(o, e) < 0) {
+			used += o.Licenses
+		}
+	}
+	limit, _ := l.Configuration.CountAt(now)
+	return used > limit
+}
+
+// Grant is enforcement's wish to act on one instance. It is granted only if
+// policy still asks for the action at this generation and the budget has room;
+// a granted action becomes a stop intent on the member.
+type Grant struct {
+	Instance license.ResourceID
+	Launch   time.Time
+	Action   license.Mode
+}
+
+// GrantResult answers a Grant. Refused is "" when it was granted.
+type GrantResult struct {
+	Instance license.ResourceID
+	Action   license.Mode // what may be done: never more than was asked
+	Refused  Refusal
+	Retry    time.Time // when asking again makes sense, for refusals that pass
+}
+
+// Refusal says why an action was not granted.
+type Refusal string
+
+// The refusals. Only the budget and the settle window pass by themselves.
+const (
+	RefusedGone     Refusal = "gone"      // the license does not hold that generation any more
+	RefusedCovered  Refusal = "no-answer" // policy asks for nothing now
+	RefusedObserve  Refusal = "observe"
+	RefusedSettling Refusal = "settling"
+	RefusedBudget   Refusal = "budget"
+)
+
+func (f *folder) grant(g Grant) GrantResult {
+	r := GrantResult{Instance: g.Instance}
+	i, ok := f.index[g.Instance]
+	if !ok {
+		r.Refused = RefusedGone
+		return r
+	}
+	e := &f.l.Entries[i]
+	m := e.member(g.Instance)
+	if m == nil || !m.Generation.Launch.Equal(g.Launch) {
+		r.Refused = RefusedGone
+		return r
+	}
+	answer := f.l.Answer(e, m, f.now)
+	r.Action = answer.Action
+	if g.Action == license.Tag {
+		r.Action = license.Tag
+	}
+	switch {
+	case !answer.Wanted():
+		r.Refused = RefusedCovered
+	case answer.Mode == license.Observe:
+		r.Refused = RefusedObserve
+	case f.now.Before(answer.NotBefore):
+		r.Refused, r.Retry = RefusedSettling, answer.NotBefore
+	case f.l.Unsettled || m.State == license.Pending:
+		r.Refused, r.Retry = RefusedSettling, f.now.Add(retryTime)
+	case m.Intent.Live(f.now):
+		r.Action = m.Intent.Action // granted before, not yet done: it costs nothing again
+	default:
+		f.spend(i, g.Instance, &r)
+	}
+	return r
+}
+
+// spend takes one action from the budget of the last 60 minutes.
+func (f *folder) spend(i int, id license.ResourceID, r *GrantResult) {
+	recent := f.l.Actions[:0:0]
+	for _, t := range f.l.Actions {
+		if f.now.Sub(t) < time.Hour {
+			recent = append(recent, t)
+		}
+	}
+	if over := len(recent) - f.l.Configuration.Enforcement.ActionsPerHour; over >= 0 {
+		r.Refused, r.Retry = RefusedBudget, recent[over].Add(time.Hour)
+		return
+	}
+	f.l.Actions, f.force = append(recent, f.now), true
+	m := f.touch(i).member(id)
+	m.Intent = Intent{Action: r.Action, At: f.now, Until: f.now.Add(intentTime)}
+	f.acted[id] = "granted " + string(r.Action)
+}
+
+// ActionOutcome records what enforcement did, or would have done, to one
+// generation of an instance.
+type ActionOutcome struct {
+	Instance license.ResourceID
+	Launch   time.Time
+	Action   Done
+	Guard    Guard // found by the last look before acting
+}
+
+// Done is the outcome of an action.
+type Done string
+
+// The outcomes. Failed leaves the instance unanswered, so that it is tried again.
+const (
+	DoneStopped   Done = "stopped"
+	DoneTagged    Done = "tagged"
+	DoneWouldStop Done = "would-stop"
+	DoneWouldTag  Done = "would-tag"
+	DoneFailed    Done = "failed"
+	// DoneCancelled is only journaled: the answer was not wanted any more.
+	DoneCancelled Done = "cancelled"
+)
+
+func (f *folder) outcome(o ActionOutcome) {
+	i, ok := f.index[o.Instance]
+	if !ok {
+		return
+	}
+	m := f.l.Entries[i].member(o.Instance)
+	if m == nil || !m.Generation.Launch.Equal(o.Launch) || m.Answered == string(o.Action) {
+		return
+	}
+	m = f.touch(i).member(o.Instance)
+	f.acted[o.Instance], f.force = string(o.Action), true
+	if o.Guard != Unguarded {
+		m.Guard = o.Guard
+	}
+	if o.Action == DoneFailed {
+		m.Intent = Intent{}
+		return
+	}
+	m.Answered = string(o.Action)
+	if o.Action == DoneTagged {
+		m.Intent = Intent{} // nothing will be released by it
+		if m.Guard != Unguarded && f.l.Configuration.Enforcement.Mode == license.Stop {
+			f.guarded = append(f.guarded, o.Instance)
+		}
+	}
+}

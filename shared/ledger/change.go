@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// Change says what one commit of a license did. It travels with the license's
+// head through the stream, so it is the outbox for enforcement, the change log
+// and alerts: what was committed is told, and nothing else.
+type Change struct {
+	License  string // configuration id
+	ARN      string `json:",omitempty"`
+	Name     string
+	Counting license.CountingType
+	Count    *int64 `json:",omitempty"` // the licenses there are now; nil: tracked only
+	Hard     bool   `json:",omitempty"`
+	Mode     license.Mode
+	Status   license.Status
+	Expiry   time.Time `json:",omitzero"`
+	Revision int64
+	Recorded time.Time
+	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "due" for the clock
+	By       string  `json:",omitempty"`
+	Deltas   []Delta `json:",omitempty"`
+	Alerts   []Alert `json:",omitempty"`
+	Before   Totals
+	After    Totals
+}
+
+// Delta is what happened to one member of an entry.
+type Delta struct {
+	Resource    license.ResourceID // the consuming resource
+	Instance    license.ResourceID
+	Generation  Generation
+	State       license.State
+	EventID     string              `json:",omitempty"`
+	Happened    time.Time           // when it happened, as far as is known
+	Uncertainty time.Duration       `json:",omitempty"` // it happened within this before Happened
+	From        Verdict             `json:",omitempty"`
+	To          Verdict             `json:",omitempty"`
+	Cause       Cause               `json:",omitempty"`
+	Licenses    int64               // consumed by the entry after
+	Before      int64               // and before
+	Explanation license.Explanation // of Licenses
+	Estimated   bool                `json:",omitempty"`
+	Broken      []license.Violation `json:",omitempty"`
+	Association string              `json:",omitempty"`
+	RuleVersion int
+	Answer      Answer `json:"Answer,omitzero"`
+	Action      string `json:",omitempty"` // of an action recorded by enforcement: granted, stopped, tagged, would-stop …
+
+	brokenAnew bool // breaks a rule since this change
+}
+
+// Alert is one crossing that people are told of. ID is stable: the same
+// crossing has the same ID however often it is delivered.
+type Alert struct {
+	ID        string
+	Kind      AlertKind
+	Threshold int                  `json:",omitempty"` // percent, or days for expiry
+	Resources []license.ResourceID `json:",omitempty"` // the affected instances, in order
+}
+
+// AlertKind says what an alert is about.
+type AlertKind string
+
+// The kinds of alert.
+const (
+	AlertThreshold  AlertKind = "threshold"      // a percentage of the count was reached
+	AlertLimit      AlertKind = "limit-exceeded" // more deployed than there are licenses
+	AlertRule       AlertKind = "rule-broken"
+	AlertExpiry     AlertKind = "expiry"
+	AlertNotStopped AlertKind = "not-stopped" // over, but on the never-stopped list
+)
+
+// Answer is what policy asks to be done about one instance.
+type Answer struct {
+	Action    license.Mode `json:",omitempty"` // stop or tag; "" for nothing
+	Mode      license.Mode `json:",omitempty"` // observe: say it, do nothing
+	NotBefore time.Time    `json:",omitzero"`
+	Why       string       `json:",omitempty"` // for an Action the reason; without one, why nothing is done
+}
+
+// Wanted reports whether something is to be done or said.
+func (a Answer) Wanted() bool { return a.Action != "" }

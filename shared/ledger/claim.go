@@ -1,0 +1,271 @@
+package ledger
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// claim applies what was seen of one instance, unless the ledger knows better.
+func (f *folder) claim(c *Claim) {
+	id := c.Instance.ID
+	i, known := f.index[id]
+	if !known {
+		f.admit(c, Member{Instance: id, Generation: Generation{Rank: -1}})
+		return
+	}
+	e := &f.l.Entries[i]
+	m := e.member(id)
+	if m == nil || stale(m, c) {
+		return
+	}
+	updated := f.update(*m, c)
+	elsewhere := !c.Gone && f.consumer(c) != e.Resource
+	if elsewhere && updated.Consuming(f.rules) {
+		// It moved: to another host, on or off one. While it consumes nothing it
+		// stays here, where its fence is.
+		was := *m
+		f.release(i, id, c)
+		f.admit(c, was)
+		return
+	}
+	// Observed alone is no change worth a write: the facts are the same.
+	same := updated
+	same.Observed, same.EventID = m.Observed, m.EventID
+	if (elsewhere || hostSame(e, c)) && reflect.DeepEqual(same, *m) && !f.knownBetter(e) {
+		return
+	}
+	f.seen[id] = c
+	e = f.touch(i)
+	m = e.member(id)
+	restarted := !m.Consuming(f.rules) && updated.Consuming(f.rules)
+	if restarted && !f.keepsPlace(e, *m, updated) {
+		e.First = updated.Generation.Launch
+	}
+	*m = updated
+	if !c.Gone && !elsewhere {
+		setHost(e, c)
+	}
+	f.count(e)
+}
+
+// knownBetter reports whether an estimate can be counted better now.
+func (f *folder) knownBetter(e *Entry) bool {
+	if !e.Estimated {
+		return false
+	}
+	u := f.usage(e)
+	return !u.Estimated || u.Licenses != e.Licenses
+}
+
+// stale is the fence: an older generation never wins, and within a generation
+// older facts never win over newer ones.
+func stale(m *Member, c *Claim) bool {
+	if c.Gone {
+		return !m.Observed.Before(c.Observed)
+	}
+	switch c.Generation.Compare(m.Generation) {
+	case -1:
+		return true
+	case 0:
+		return c.Observed.Before(m.Observed)
+	default:
+		return false
+	}
+}
+
+// admit takes an instance in that the consuming resource does not hold yet.
+// was is the member as it was elsewhere.
+func (f *folder) admit(c *Claim, was Member) {
+	m := f.update(was, c)
+	if c.Gone || !m.Consuming(f.rules) {
+		return
+	}
+	f.seen[m.Instance] = c
+	resource := f.consumer(c)
+	i, ok := f.index[resource]
+	if ok {
+		e := f.touch(i)
+		if held := f.now.Before(e.AffinityUntil) || f.consuming(e); !held || c.Generation.Launch.Before(e.First) {
+			e.First = c.Generation.Launch
+		}
+		e.Members = append(e.Members, m)
+	} else {
+		i = f.add(Entry{Resource: resource, First: c.Generation.Launch, Verdict: Released, RuleVersion: f.version, Members: []Member{m}})
+	}
+	e := &f.l.Entries[i]
+	f.index[m.Instance] = i
+	setHost(e, c)
+	f.count(e)
+}
+
+// release ends a member's consumption where it was.
+func (f *folder) release(i int, id license.ResourceID, c *Claim) {
+	e := f.touch(i)
+	e.Members = slices.DeleteFunc(e.Members, func(m Member) bool { return m.Instance == id })
+	f.seen[id] = c
+	delete(f.index, id)
+	f.index[e.Resource] = i
+}
+
+// update returns the member as the claim shows it.
+func (f *folder) update(m Member, c *Claim) Member {
+	was := m.Consuming(f.rules)
+	if c.Gone {
+		if was {
+			m.StoppedAt = c.Happened
+		}
+		m.State, m.Generation.Rank, m.Observed = license.Terminated, license.Terminated.Rank(), c.Observed
+		m.EventID, m.Intent = c.EventID, Intent{}
+		return m
+	}
+	in := c.Instance
+	if !in.LaunchTime.Equal(m.Generation.Launch) && !c.Generation.Launch.Equal(m.Generation.Launch) {
+		m.FirstSeen, m.Answered, m.Intent, m.Cause = c.Observed, "", Intent{}, ""
+	}
+	guard := m.Guard
+	if m.Answered == "" || !c.Generation.Launch.Equal(m.Generation.Launch) {
+		guard = Unguarded
+	}
+	m.Generation, m.State, m.Observed, m.EventID = c.Generation, in.State, c.Observed, c.EventID
+	m.Type, m.TypeFacts, m.CPUOptions, m.Tenancy = in.Type, in.TypeFacts, in.CPUOptions, in.Tenancy
+	m.Guard, m.Gone = c.Guard, c.Held == nil
+	switch {
+	case c.Guard == Unguarded && in.StopProtected:
+		m.Guard = GuardProtected
+	case c.Guard == Unguarded:
+		m.Guard = guard // found by the last look before it was answered
+	}
+	if c.Held != nil {
+		m.Kind, m.Value = c.Held.Kind, c.Held.Value
+		m.Late = lateAssociation(c)
+	}
+	m.Broken = license.Violations(f.rules, m.facts(), c.Host, f.catalog)
+	switch consumes := m.Consuming(f.rules); {
+	case consumes:
+		m.StoppedAt = time.Time{}
+	case was:
+		m.StoppedAt, m.Intent = c.Happened, Intent{}
+	}
+	return m
+}
+
+// lateAssociation reports whether the instance ran before the license applied
+// to it: the configuration took the association up after the launch, or the
+// instance got it (a tag) long after.
+func lateAssociation(c *Claim) bool {
+	launch := c.Generation.Launch
+	return c.Offered.After(launch) || c.Held.Since.After(launch.Add(discoveryWindow))
+}
+
+// keepsPlace reports whether a restart comes soon enough after the stop.
+func (f *folder) keepsPlace(e *Entry, stopped, started Member) bool {
+	if f.now.Before(e.AffinityUntil) || e.Host.Family != "" && f.consuming(e) {
+		return true
+	}
+	grace := f.l.Configuration.Enforcement.RestartGrace
+	return !stopped.StoppedAt.IsZero() && started.Generation.Launch.Before(stopped.StoppedAt.Add(grace))
+}
+
+// consumer returns the resource on which the instance's licenses are counted.
+func (f *folder) consumer(c *Claim) license.ResourceID {
+	if !license.OnHost(f.l.Configuration.CountingType, c.Instance) {
+		return c.Instance.ID
+	}
+	account, region, _ := c.Instance.ID.Parts()
+	return license.NewResourceID(account, region, c.Instance.HostID)
+}
+
+func setHost(e *Entry, c *Claim) {
+	if e.Resource.Type() != license.EC2Host {
+		return
+	}
+	family := c.Host.Family
+	if family == "" {
+		family = license.Family(c.Instance.Type)
+	}
+	e.Host.Family = family
+	if c.Host.Cores > 0 && c.Host.Sockets > 0 { // a look without numbers takes none away
+		e.Host.Cores, e.Host.Sockets = c.Host.Cores, c.Host.Sockets
+	}
+}
+
+func hostSame(e *Entry, c *Claim) bool {
+	if c.Gone {
+		return true
+	}
+	probe := Entry{Resource: e.Resource, Host: e.Host}
+	setHost(&probe, c)
+	return probe.Host == e.Host
+}
+
+func (e *Entry) member(id license.ResourceID) *Member {
+	for j := range e.Members {
+		if e.Members[j].Instance == id {
+			return &e.Members[j]
+		}
+	}
+	return nil
+}
+
+// add appends an entry to a page with room and returns its index.
+func (f *folder) add(e Entry) int {
+	if f.l.Pages == 0 && len(f.l.Entries) >= inlineEntries {
+		f.split()
+	}
+	if f.l.Pages > 0 {
+		e.Page = f.pageWithRoom()
+	}
+	f.l.Entries = append(f.l.Entries, e)
+	f.dirty[e.Page] = true
+	i := len(f.l.Entries) - 1
+	f.enter(i)
+	return i
+}
+
+// split moves the entries of a small license into pages.
+func (f *folder) split() {
+	for i := range f.l.Entries {
+		f.l.Entries[i].Page = i / pageEntries
+		f.dirty[i/pageEntries] = true
+	}
+	f.l.Pages = (len(f.l.Entries) + pageEntries - 1) / pageEntries
+	for i := range f.before {
+		e := f.before[i]
+		e.Page = f.l.Entries[i].Page
+		f.before[i] = e
+	}
+	f.force = true
+}
+
+// pageWithRoom prefers the last page, so that a burst touches few, then the
+// emptiest one that is at most half full, so that pages do not outlive their
+// entries, then opens a new one.
+func (f *folder) pageWithRoom() int {
+	if f.room == nil {
+		f.room = make([]int, f.l.Pages)
+		for i := range f.l.Entries {
+			f.room[f.l.Entries[i].Page]++
+		}
+	}
+	last := len(f.room) - 1
+	if f.room[last] < pageEntries {
+		f.room[last]++
+		return last
+	}
+	emptiest := 0
+	for p, n := range f.room {
+		if n < f.room[emptiest] {
+			emptiest = p
+		}
+	}
+	if f.room[emptiest] <= pageEntries/2 {
+		f.room[emptiest]++
+		return emptiest
+	}
+	f.room = append(f.room, 1)
+	f.l.Pages = len(f.room)
+	return f.l.Pages - 1
+}

@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// maxAttempts bounds how often a refused commit is folded again. Rivals make
+// each other try again, but one of them always succeeds.
+const maxAttempts = 50
+
+// Committer folds batches into licenses and commits them. It may be used by
+// one goroutine at a time.
+type Committer struct {
+	Store   Licenses
+	Catalog license.Catalog
+	Now     func() time.Time
+	// Wait is called before a refused commit is tried again; nil sleeps for a
+	// short random time that grows with the attempt.
+	Wait func(ctx context.Context, attempt int) error
+}
+
+// Apply folds a batch into the license until it is committed and settled. It
+// returns the license as committed and the result of the fold that had the
+// batch; Change is nil when the batch changed nothing.
+func (c *Committer) Apply(ctx context.Context, id string, b Batch) (*License, Result, error) {
+	l, err := c.Store.Load(ctx, id)
+	if err != nil {
+		return nil, Result{}, fmt.Errorf("load license %s: %w", id, err)
+	}
+	return c.ApplyTo(ctx, l, b)
+}
+
+// ApplyTo is Apply for a license that the caller has loaded, or, at revision
+// 0, for one that does not exist yet.
+func (c *Committer) ApplyTo(ctx context.Context, l *License, b Batch) (*License, Result, error) {
+	l, result, err := c.commit(ctx, l, b)
+	for err == nil && l.Unsettled {
+		l, _, err = c.commit(ctx, l, Batch{})
+	}
+	return l, result, err
+}
+
+func (c *Committer) commit(ctx context.Context, l *License, b Batch) (*License, Result, error) {
+	id := l.Configuration.ID
+	for attempt := 1; ; attempt++ {
+		next, result := Fold(l, b, c.Now(), c.Catalog)
+		if result.Change == nil {
+			return l, result, nil
+		}
+		err := c.Store.Commit(ctx, Commit{License: next, Change: result.Change, Dirty: result.Dirty, Configured: b.Configuration != nil})
+		if err == nil {
+			return next, result, nil
+		}
+		var conflict *Conflict
+		if !errors.As(err, &conflict) {
+			return nil, Result{}, fmt.Errorf("commit license %s: %w", id, err)
+		}
+		if b.Configuration != nil {
+			return nil, Result{}, err // a person's change was made against what was replaced meanwhile
+		}
+		if attempt == maxAttempts {
+			return nil, Result{}, fmt.Errorf("commit license %s: refused %d times: %w", id, attempt, err)
+		}
+		if err := c.wait(ctx, attempt); err != nil {
+			return nil, Result{}, err
+		}
+		if l = conflict.Newer; l == nil {
+			if l, err = c.Store.Load(ctx, id); err != nil {
+				return nil, Result{}, fmt.Errorf("load license %s: %w", id, err)
+			}
+		}
+	}
+}
+
+func (c *Committer) wait(ctx context.Context, attempt int) error {
+	if c.Wait != nil {
+		return c.Wait(ctx, attempt)
+	}
+	longest := min(time.Duration(attempt)*5*time.Millisecond, 100*time.Millisecond)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(longest)):
+		return nil
+	}
+}

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// total adds the entries up.
+func (f *folder) total() {
+	var t Totals
+	for i := range f.l.Entries {
+		e := &f.l.Entries[i]
+		if e.Verdict == Released {
+			continue
+		}
+		switch f.use(e) {
+		case license.Running:
+			t.Running += e.Licenses
+		case license.Stopped:
+			t.Stopped += e.Licenses
+		default:
+			t.Affinity += e.Licenses
+		}
+		switch e.Verdict {
+		case Covered:
+			t.Covered += e.Licenses
+		case Over:
+			t.Over += e.Licenses
+		case Broken:
+			t.Broken += e.Licenses
+		}
+		if e.Estimated {
+			t.Estimated += e.Licenses
+		}
+		if e.Resource.Type() == license.EC2Host {
+			t.Hosts += e.Licenses
+		} else {
+			t.Instances += e.Licenses
+		}
+	}
+	f.l.Totals = t
+}
+
+// use returns Running or Stopped for what a consuming entry is used by, or ""
+// where only affinity holds it.
+func (f *folder) use(e *Entry) license.State {
+	var use license.State
+	for j := range e.Members {
+		m := &e.Members[j]
+		if !m.Consuming(f.rules) {
+			continue
+		}
+		if m.State != license.Stopped {
+			return license.Running
+		}
+		use = license.Stopped
+	}
+	return use
+}
+
+// finish writes the change: deltas, alerts, and the next due time.
+func (f *folder) finish() {
+	f.describe()
+	touched := make([]int, 0, len(f.before))
+	for i := range f.before {
+		touched = append(touched, i)
+	}
+	slices.Sort(touched)
+	for _, i := range touched {
+		before := f.before[i]
+		f.compare(&before, &f.l.Entries[i])
+	}
+	for i := f.added; i < len(f.l.Entries); i++ {
+		f.compare(&Entry{}, &f.l.Entries[i])
+	}
+	f.alert()
+	f.l.Due = f.due()
+}
+
+// describe notes what readers of the change need of the license.
+func (f *folder) describe() {
+	c := &f.l.Configuration
+	f.change.ARN, f.change.Name, f.change.Counting, f.change.Hard = c.ARN, c.Name, c.CountingType, c.HardLimit
+	f.change.Mode, f.change.Status, f.change.Expiry, f.change.After = c.Enforcement.Mode, c.Status, c.Expiry, f.l.Totals
+	if f.limited {
+		count := f.limit
+		f.change.Count = &count
+	}
+}
+
+// compare appends a delta for each member of an entry that changed.
+func (f *folder) compare(before, after *Entry) {
+	for j := range after.Members {
+		m := &after.Members[j]
+		was := before.member(m.Instance)
+		if was != nil && before.Verdict == after.Verdict && before.Licenses == after.Licenses && !m.differs(was) && before.Host == after.Host {
+			continue
+		}
+		if was == nil {
+			was = &Member{}
+		}
+		d := f.delta(before, after, m)
+		d.brokenAnew = len(m.Broken) > 0 && m.Consuming(f.rules) && (len(was.Broken) == 0 || !was.Generation.Launch.Equal(m.Generation.Launch))
+		f.change.Deltas = append(f.change.Deltas, d)
+	}
+	for j := range before.Members {
+		if was := &before.Members[j]; after.member(was.Instance) == nil {
+			gone := *was
+			d := f.delta(before, after, &gone)
+			d.To, d.Answer = Released, Answer{}
+			f.change.Deltas = append(f.change.Deltas, d)
+		}
+	}
+	if len(after.Members) == 0 && len(before.Members) == 0 && before.Verdict != after.Verdict && before.Verdict != "" {
+		f.change.Deltas = append(f.change.Deltas, f.delta(before, after, &Member{}))
+	}
+}
+
+func (m *Member) differs(was *Member) bool {
+	return m.State != was.State || m.Generation.Compare(was.Generation) != 0 || m.Cause != was.Cause ||
+		m.Answered != was.Answered || m.Intent.Action != was.Intent.Action || !m.Intent.At.Equal(was.Intent.At) || m.Gone != was.Gone || m.Guard != was.Guard ||
+		m.Type != was.Type || m.CPUOptions != was.CPUOptions || m.Tenancy != was.Tenancy ||
+		m.Kind != was.Kind || m.Value != was.Value || m.Late != was.Late || !slices.Equal(m.Broken, was.Broken)
+}
+
+func (f *folder) delta(before, after *Entry, m *Member) Delta {
+	d := Delta{
+		Resource: after.Resource, Instance: m.Instance, Generation: m.Generation, State: m.State,
+		Happened: f.now, From: before.Verdict, To: after.Verdict, Cause: m.Cause,
+		Estimated: after.Estimated, Broken: m.Broken, RuleVersion: after.RuleVersion,
+		Before: consumedBy(before), Licenses: consumedBy(after), Action: f.acted[m.Instance],
+	}
+	if m.Instance != "" {
+		d.Association = string(m.Kind) + " " + m.Value
+	}
+	if c := f.seen[m.Instance]; c != nil {
+		d.EventID, d.Happened, d.Uncertainty = c.EventID, c.Happened, c.Uncertainty
+	}
+	d.Explanation = f.usage(after).Explanation
+	d.Answer = f.l.Answer(after, m, f.now)
+	return d
+}
+
+// consumedBy is what an entry adds to the deployed total.
+func consumedBy(e *Entry) int64 {
+	if e.Verdict == Released || e.Verdict == "" {
+		return 0
+	}
+	return e.Licenses
+}
+
+// due returns the next instant at which a fold would change something by itself.
+func (f *folder) due() time.Time {
+	if f.l.Unsettled {
+		return f.now
+	}
+	var next time.Time
+	earlier := func(t time.Time) {
+		if t.After(f.now) && (next.IsZero() || t.Before(next)) {
+			next = milli(t.Add(time.Millisecond - 1))
+		}
+	}
+	earlier(f.l.Configuration.NextChange(f.now))
+	if f.l.Configuration.Status != license.Disabled {
+		earlier(nextExpiryNotice(f.l.Configuration.Expiry, f.now))
+	}
+	for i := range f.l.Entries {
+		e := &f.l.Entries[i]
+		if e.Verdict != Released && !e.AffinityUntil.IsZero() && !f.consuming(e) {
+			earlier(e.AffinityUntil)
+		}
+		for j := range e.Members {
+			earlier(e.Members[j].Intent.Until)
+		}
+	}
+	return next
+}

@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// Licenses is where licenses are kept.
+//
+// Load must see every commit that returned before it began, and must return a
+// license whose parts belong to one revision; an unknown id is ErrNotFound.
+//
+// Commit must apply the whole commit or nothing, and only if the stored
+// revision is the one before c.License.Revision (0: there is none yet). When it
+// is not, Commit must return a *Conflict and change nothing. An error that is
+// no *Conflict leaves open whether the commit was applied.
+type Licenses interface {
+	Load(ctx context.Context, id string) (*License, error)
+	Commit(ctx context.Context, c Commit) error
+	// Configurations returns all configurations, in the order of their ids, and
+	// the epoch: a number that every commit with a changed configuration raises.
+	Configurations(ctx context.Context) (configurations []license.Configuration, epoch int64, err error)
+	// Epoch returns the present epoch alone.
+	Epoch(ctx context.Context) (int64, error)
+	// DueLicenses returns the ids of licenses whose Due is not after now.
+	DueLicenses(ctx context.Context, now time.Time) ([]string, error)
+}
+
+// Commit is one step of a license.
+type Commit struct {
+	License    *License
+	Change     *Change
+	Dirty      []int // pages to write; empty while License.Pages is 0
+	Configured bool  // the configuration changed: write it and raise the epoch
+}
+
+// ErrNotFound says that there is no such license.
+var ErrNotFound = errors.New("no such license configuration")
+
+// Conflict says that another commit came first. Newer is the license as it
+// stands now, or nil when it must be loaded.
+type Conflict struct {
+	License string
+	Newer   *License
+}
+
+func (c *Conflict) Error() string {
+	return fmt.Sprintf("license %s: another commit came first", c.License)
+}
+
+// Facts is what is known of one instance, whether or not a license holds it.
+// It is written before the licenses that it leads to, and only when something
+// in it changed; the fence against older facts is in the licenses.
+type Facts struct {
+	Instance   license.Instance
+	Host       license.Host
+	Generation Generation
+	Guard      Guard
+	Held       []license.Held // associations, copied when they were first seen
+	Observed   time.Time
+	FirstSeen  time.Time
+	EventID    string
+}
+
+// Resources is where facts are kept.
+//
+// LoadFacts returns what there is; an unknown id is left out. SaveFacts may be
+// applied in part when it fails. Facts calls each for every record of an
+// account and Region, in no order, until it returns an error.
+type Resources interface {
+	LoadFacts(ctx context.Context, ids []license.ResourceID) (map[license.ResourceID]Facts, error)
+	SaveFacts(ctx context.Context, facts []Facts) error
+	EachFacts(ctx context.Context, account, region string, each func(Facts) error) error
+}
+
+// PendingAction is an answer that waits for its time and its budget. License,
+// instance and launch identify it.
+type PendingAction struct {
+	License   string
+	Instance  license.ResourceID
+	Launch    time.Time
+	Action    license.Mode // stop or tag
+	Mode      license.Mode // observe: only say what would be done
+	NotBefore time.Time
+	Why       string
+	Guard     Guard // found by the last look
+	Attempts  int
+	LastError string
+	Revision  int64 // the commit that asked for it
+}
+
+// JournalEntry records one action, before it was tried and after. License,
+// Instance, Launch and Action identify it; a later write of the same replaces
+// the earlier one.
+type JournalEntry struct {
+	License  string
+	Instance license.ResourceID
+	Launch   time.Time
+	Action   Done
+	At       time.Time
+	Done     time.Time // zero: intended, outcome not yet known
+	Why      string
+	Guard    Guard // why it was tagged and not stopped
+	Before   license.State
+	Tags     map[string]string // written to the instance
+	Replaced map[string]string // the values that those tags had before
+	Error    string
+}
+
+// Actions is where pending actions, the journal and the marks of sent alerts
+// are kept.
+//
+// AddAction must keep an action that is there already as it is. PutAction
+// replaces it, DropAction removes it; neither minds its absence.
+type Actions interface {
+	AddAction(ctx context.Context, a PendingAction) error
+	PutAction(ctx context.Context, a PendingAction) error
+	DropAction(ctx context.Context, a PendingAction) error
+	PendingActions(ctx context.Context) ([]PendingAction, error)
+	Record(ctx context.Context, e JournalEntry) error
+	Journal(ctx context.Context, since time.Time) ([]JournalEntry, error)
+}
+
+// Marks remembers which alerts were sent.
+type Marks interface {
+	Marked(ctx context.Context, id string) (bool, error)
+	Mark(ctx context.Context, id string, at time.Time) error
+}
+
+// Store is all of the above: what an adapter offers and ledgertest tests.
+type Store interface {
+	Licenses
+	Resources
+	Actions
+	Marks
+}
+
+// Key identifies the action: one per license, instance and launch.
+func (a PendingAction) Key() string {
+	return fmt.Sprintf("%s#%s#%d", a.License, a.Instance, a.Launch.UnixMilli())
+}
+
+// Key identifies the journal entry.
+func (e JournalEntry) Key() string {
+	return fmt.Sprintf("%s#%s#%d#%s", e.License, e.Instance, e.Launch.UnixMilli(), e.Action)
+}
