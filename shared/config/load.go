@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Lookup answers what an environment variable holds and whether it is set.
+// os.LookupEnv is one.
+type Lookup func(name string) (value string, set bool)
+
+// Track is the environment of the function track.
+type Track struct {
+	LedgerTable        string
+	DeadLetterQueueURL string
+	Accounts           []string
+	Region             string
+}
+
+// Sweep is the environment of the function sweep.
+type Sweep struct {
+	LedgerTable string
+	Accounts    []string
+	Region      string
+}
+
+// Enforce is the environment of the function enforce.
+type Enforce struct {
+	LedgerTable string
+	Accounts    []string
+	Region      string
+}
+
+// Publish is the environment of the function publish.
+type Publish struct {
+	LedgerTable   string
+	ReportBucket  string
+	AlertQueueURL string
+	EventQueueURL string
+	AlertTopicARN string
+	EventBusName  string
+}
+
+// Snapshot is the environment of the function snapshot.
+type Snapshot struct {
+	LedgerTable  string
+	ReportBucket string
+}
+
+// LoadTrack reads the environment of track. Its error lists every variable that
+// is wrong and says what is right.
+func LoadTrack(lookup func(string) (string, bool)) (Track, error) {
+	r := reader{lookup: lookup}
+	t := Track{
+		LedgerTable:        r.ledgerTable(),
+		DeadLetterQueueURL: r.queueURL(EnvDeadLetterQueueURL),
+		Accounts:           r.accounts(),
+		Region:             r.region(),
+	}
+	return t, r.err()
+}
+
+// LoadSweep reads the environment of sweep, with errors as in [LoadTrack].
+func LoadSweep(lookup func(string) (string, bool)) (Sweep, error) {
+	r := reader{lookup: lookup}
+	s := Sweep{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region()}
+	return s, r.err()
+}
+
+// LoadEnforce reads the environment of enforce, with errors as in [LoadTrack].
+func LoadEnforce(lookup func(string) (string, bool)) (Enforce, error) {
+	r := reader{lookup: lookup}
+	e := Enforce{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region()}
+	return e, r.err()
+}
+
+// LoadPublish reads the environment of publish, with errors as in [LoadTrack].
+func LoadPublish(lookup func(string) (string, bool)) (Publish, error) {
+	r := reader{lookup: lookup}
+	p := Publish{
+		LedgerTable:   r.ledgerTable(),
+		ReportBucket:  r.reportBucket(),
+		AlertQueueURL: r.queueURL(EnvAlertQueueURL),
+		EventQueueURL: r.queueURL(EnvEventQueueURL),
+		AlertTopicARN: r.matching(EnvAlertTopicARN, topicARN, "the ARN of an SNS topic, as arn:aws:sns:us-east-1:123456789012:alerts"),
+		EventBusName:  r.matching(EnvEventBusName, busName, "the name of an event bus: 1 to 256 of A-Z a-z 0-9 . _ - /"),
+	}
+	return p, r.err()
+}
+
+// LoadSnapshot reads the environment of snapshot, with errors as in [LoadTrack].
+func LoadSnapshot(lookup func(string) (string, bool)) (Snapshot, error) {
+	r := reader{lookup: lookup}
+	s := Snapshot{LedgerTable: r.ledgerTable(), ReportBucket: r.reportBucket()}
+	return s, r.err()
+}
+
+var (
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	tableName  = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	busName    = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
+	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
+)
+
+// ParseAccounts reads account ids separated by commas; spaces around an id are
+// dropped. It refuses an empty list, an id that is not 12 digits and an id that
+// comes twice.
+func ParseAccounts(list string) ([]string, error) {
+	ids := strings.Split(list, ",")
+	for i, id := range ids {
+		ids[i] = strings.TrimSpace(id)
+		if !accountID.MatchString(ids[i]) {
+			return nil, fmt.Errorf("%q is not an account id of 12 digits", ids[i])
+		}
+		if slices.Contains(ids[:i], ids[i]) {
+			return nil, fmt.Errorf("account %s is listed twice", ids[i])
+		}
+	}
+	return ids, nil
+}
+
+// reader collects the errors of all variables, so that a wrong deployment is
+// put right in one go.
+type reader struct {
+	lookup Lookup
+	errs   []error
+}
+
+func (r *reader) err() error { return errors.Join(r.errs...) }
+
+func (r *reader) value(name, want string) (string, bool) {
+	value, ok := r.lookup(name)
+	if !ok || value == "" {
+		r.errs = append(r.errs, fmt.Errorf("%s is not set: it must be %s", name, want))
+		return "", false
+	}
+	return value, true
+}
+
+func (r *reader) matching(name string, pattern *regexp.Regexp, want string) string {
+	value, ok := r.value(name, want)
+	if ok && !pattern.MatchString(value) {
+		r.errs = append(r.errs, fmt.Errorf("%s is %q: it must be %s", name, value, want))
+		return ""
+	}
+	return value
+}
+
+func (r *reader) ledgerTable() string {
+	return r.matching(EnvLedgerTable, tableName, "the name of the ledger table: 3 to 255 of A-Z a-z 0-9 _ . -")
+}
+
+func (r *reader) reportBucket() string {
+	return r.matching(EnvReportBucket, bucketName, "the name of the report bucket: 3 to 63 of a-z 0-9 . -")
+}
+
+func (r *reader) region() string {
+	return r.matching(EnvRegion, regionName, "an AWS Region, as us-east-1")
+}
+
+func (r *reader) accounts() []string {
+	const want = "account ids of 12 digits, separated by commas"
+	value, ok := r.value(EnvAccounts, want)
+	if !ok {
+		return nil
+	}
+	ids, err := ParseAccounts(value)
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("%s: %w: it must be %s", EnvAccounts, err, want))
+	}
+	return ids
+}
+
+// queueURL accepts plain http too: local stacks have no certificates, and on AWS
+// the queue policy refuses whatever does not come over TLS.
+func (r *reader) queueURL(name string) string {
+	const want = "the URL of an SQS queue, as https://sqs.us-east-1.amazonaws.com/123456789012/queue"
+	value, ok := r.value(name, want)
+	if !ok {
+		return ""
+	}
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || strings.Trim(u.Path, "/") == "" {
+		r.errs = append(r.errs, fmt.Errorf("%s is %q: it must be %s", name, value, want))
+		return ""
+	}
+	return value
+}

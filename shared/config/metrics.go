@@ -1,0 +1,33 @@
+package config
+
+// MetricNamespace is the CloudWatch namespace of all metrics of ours.
+const MetricNamespace = "Licenseguard"
+
+// The dimensions: metrics of a license carry DimensionLicense, metrics of a
+// function DimensionFunction. No metric carries both.
+const (
+	DimensionLicense  = "License"
+	DimensionFunction = "Function"
+)
+
+// The metrics of a license.
+const (
+	MetricConsumed     = "Consumed"
+	MetricCovered      = "Covered"
+	MetricLicenseCount = "LicenseCount"
+	MetricUsagePercent = "UsagePercent"
+)
+
+// The metrics of a function. MetricSuccess is counted once for each invocation
+// that did its work; alarms watch for its absence in track, sweep and snapshot.
+const (
+	MetricSuccess         = "Success"
+	MetricUnknownEvents   = "UnknownEvents"
+	MetricMalformedEvents = "MalformedEvents"
+	MetricDrift           = "Drift"
+	MetricStopsDone       = "StopsDone"
+	MetricStopsRefused    = "StopsRefused"
+	MetricAlertsSent      = "AlertsSent"
+	// MetricEventAge is the time from an event to its commit, in milliseconds.
+	MetricEventAge = "EventAge"
+)

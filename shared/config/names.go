@@ -1,0 +1,112 @@
+package config
+
+// The functions, by the name of their folder under functions/ and dist/.
+const (
+	FunctionTrack    = "track"
+	FunctionSweep    = "sweep"
+	FunctionEnforce  = "enforce"
+	FunctionPublish  = "publish"
+	FunctionSnapshot = "snapshot"
+)
+
+// Functions lists the names of all functions, in the order of the pipeline.
+func Functions() []string {
+	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot}
+}
+
+// The environment variables of the functions.
+const (
+	// EnvLedgerTable holds the name of the DynamoDB table that is the ledger.
+	EnvLedgerTable = "LEDGER_TABLE"
+	// EnvAccounts holds the accounts whose resources count, separated by commas.
+	EnvAccounts = "ACCOUNTS"
+	// EnvDeadLetterQueueURL holds the queue that takes messages nobody can process.
+	EnvDeadLetterQueueURL = "DEAD_LETTER_QUEUE_URL"
+	// EnvReportBucket holds the bucket of the change log and the snapshots.
+	EnvReportBucket = "REPORT_BUCKET"
+	// EnvAlertQueueURL holds the queue between publish and the alert topic.
+	EnvAlertQueueURL = "ALERT_QUEUE_URL"
+	// EnvEventQueueURL holds the queue between publish and the event bus.
+	EnvEventQueueURL = "EVENT_QUEUE_URL"
+	// EnvAlertTopicARN holds the topic that people subscribe to.
+	EnvAlertTopicARN = "ALERT_TOPIC_ARN"
+	// EnvEventBusName holds the name of our own event bus.
+	EnvEventBusName = "EVENT_BUS_NAME"
+	// EnvRegion is set by Lambda itself; the stack must not set it.
+	EnvRegion = "AWS_REGION"
+)
+
+// The ledger's table.
+const (
+	// PartitionKey and SortKey are the string keys of the table.
+	PartitionKey = "PK"
+	SortKey      = "SK"
+	// HeadSortKey is the sort key of a license head; the stream readers see
+	// these items only.
+	HeadSortKey = "HEAD"
+	// DueIndex is the sparse index of the items that have a next due time.
+	DueIndex = "due"
+	// DuePartitionKey and DueSortKey are the string keys of DueIndex.
+	DuePartitionKey = "DuePK"
+	DueSortKey      = "DueSK"
+)
+
+// The folders of the report bucket. Each holds folders "dt=2006-01-02/".
+const (
+	PrefixChanges   = "changes/"
+	PrefixPositions = "positions/"
+	PrefixUsage     = "usage/"
+	// PrefixCSV holds the same snapshots as CSV, apart from what Athena reads.
+	PrefixCSV = "csv/"
+	// PrefixQueryResults takes what Athena answers; it is emptied by lifecycle.
+	PrefixQueryResults = "query-results/"
+)
+
+// EventBusName is the name of our own event bus, and EventSource the source of
+// each event on it. The role of publish can send under no other source.
+const (
+	EventBusName = "licenseguard"
+	EventSource  = "licenseguard"
+)
+
+// The tags that enforce may write, and the one that forbids it to stop.
+const (
+	TagStatus    = "licenseguard:status"
+	TagReason    = "licenseguard:reason"
+	TagProtected = "licenseguard:protected"
+)
+
+// The outputs of the stack, for the commands that look at a deployment.
+const (
+	OutputLedgerTable      = "LedgerTable"
+	OutputReportBucket     = "ReportBucket"
+	OutputAlertTopicARN    = "AlertTopicArn"
+	OutputEventBusName     = "EventBusName"
+	OutputWorkGroup        = "WorkGroup"
+	OutputIntakeQueueURL   = "IntakeQueueUrl"
+	OutputIntakeDLQURL     = "IntakeDlqUrl"
+	OutputAlertQueueURL    = "AlertQueueUrl"
+	OutputAlertDLQURL      = "AlertDlqUrl"
+	OutputEventQueueURL    = "EventQueueUrl"
+	OutputEventDLQURL      = "EventDlqUrl"
+	OutputStreamDLQURL     = "StreamDlqUrl"
+	OutputTrackFunction    = "TrackFunction"
+	OutputSweepFunction    = "SweepFunction"
+	OutputEnforceFunction  = "EnforceFunction"
+	OutputPublishFunction  = "PublishFunction"
+	OutputSnapshotFunction = "SnapshotFunction"
+)
+
+// DefaultStackName is the name under which the hub is deployed.
+const DefaultStackName = "Licenseguard"
+
+// What SQL knows the reports by. Each table is partitioned by DatePartition, whose
+// values are days in UTC, written as DatePartitionLayout.
+const (
+	GlueDatabase        = "licenseguard"
+	GlueTableChanges    = "changes"
+	GlueTablePositions  = "positions"
+	GlueTableUsage      = "usage"
+	DatePartition       = "dt"
+	DatePartitionLayout = "2006-01-02"
+)

@@ -1,0 +1,116 @@
+package publish
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// Row is one line of the change log: what one commit did to one instance.
+// Together, license and revision number the commits; a number that is missing
+// is a finding, rows that repeat (license, revision, instance) are one. The
+// tags are the columns of the Athena table.
+type Row struct {
+	LicenseID          string  `json:"license_configuration_id"`
+	Name               string  `json:"name"`
+	Revision           int64   `json:"revision"`
+	RecordedAt         string  `json:"recorded_at"`
+	HappenedAt         string  `json:"happened_at"`
+	UncertaintySeconds float64 `json:"uncertainty_seconds"`
+	Reason             string  `json:"reason"` // "observed", "configuration"
+	ChangedBy          string  `json:"changed_by"`
+	EventID            string  `json:"event_id"`
+	ResourceARN        string  `json:"resource_arn"` // the consuming resource
+	InstanceID         string  `json:"instance_id"`
+	AccountID          string  `json:"account_id"`
+	Region             string  `json:"region"`
+	LaunchTime         string  `json:"launch_time"` // with state: the generation of the facts
+	State              string  `json:"state"`
+	VerdictBefore      string  `json:"verdict_before"`
+	Verdict            string  `json:"verdict"`
+	Cause              string  `json:"cause"`
+	LicensesBefore     int64   `json:"licenses_before"`
+	Licenses           int64   `json:"licenses"`
+	Estimated          bool    `json:"estimated"`
+	Explanation        string  `json:"explanation"`
+	BrokenRules        string  `json:"broken_rules"`
+	Association        string  `json:"association"`
+	RuleVersion        int     `json:"rule_version"`
+	Answer             string  `json:"answer"`
+	Action             string  `json:"action"`
+	Deployed           int64   `json:"deployed"` // of the license, after the commit
+	Covered            int64   `json:"covered"`
+	LicenseCount       *int64  `json:"license_count"`
+}
+
+// Rows returns the lines of one change. A change without deltas (a renamed
+// configuration, an alert) has one line of its own, so that no revision is
+// missing from the log.
+func Rows(c *ledger.Change) []Row {
+	base := Row{
+		LicenseID: c.License, Name: c.Name, Revision: c.Revision, RecordedAt: stamp(c.Recorded), HappenedAt: stamp(c.Recorded),
+		Reason: c.Reason, ChangedBy: c.By, Deployed: c.After.Deployed(), Covered: c.After.Covered, LicenseCount: c.Count,
+	}
+	if base.Reason == "" {
+		base.Reason = "observed"
+	}
+	if len(c.Deltas) == 0 {
+		return []Row{base}
+	}
+	rows := make([]Row, len(c.Deltas))
+	for i := range c.Deltas {
+		rows[i] = base
+		rows[i].fill(&c.Deltas[i])
+	}
+	return rows
+}
+
+func (r *Row) fill(d *ledger.Delta) {
+	r.HappenedAt, r.UncertaintySeconds = stamp(d.Happened), d.Uncertainty.Seconds()
+	r.EventID, r.ResourceARN, r.InstanceID = d.EventID, d.Resource.ARN(), d.Instance.AWSID()
+	r.AccountID, r.Region, _ = d.Resource.Parts()
+	r.LaunchTime, r.State = stamp(d.Generation.Launch), string(d.State)
+	r.VerdictBefore, r.Verdict, r.Cause = string(d.From), string(d.To), string(d.Cause)
+	r.LicensesBefore, r.Licenses, r.Estimated = d.Before, d.Licenses, d.Estimated
+	r.Explanation, r.BrokenRules = d.Explanation.String(), joinViolations(d.Broken)
+	r.Association, r.RuleVersion, r.Action = d.Association, d.RuleVersion, d.Action
+	switch {
+	case d.Answer.Wanted():
+		r.Answer = fmt.Sprintf("%s (mode %s) not before %s: %s", d.Answer.Action, d.Answer.Mode, stamp(d.Answer.NotBefore), d.Answer.Why)
+	default:
+		r.Answer = d.Answer.Why
+	}
+}
+
+func joinViolations(broken []license.Violation) string {
+	texts := make([]string, len(broken))
+	for i, v := range broken {
+		texts[i] = v.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// stamp writes a time as Athena's timestamp text, in UTC with milliseconds.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000")
+}
+
+// logLines writes rows as lines of JSON.
+func logLines(rows []Row) ([]byte, error) {
+	var out []byte
+	for i := range rows {
+		line, err := json.Marshal(rows[i])
+		if err != nil {
+			return nil, fmt.Errorf("encode change log: %w", err)
+		}
+		out = append(append(out, line...), '\n')
+	}
+	return out, nil
+}

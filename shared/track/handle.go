@@ -1,0 +1,339 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"licenseguard/shared/event"
+	"licenseguard/shared/license"
+)
+
+// Message is one message of a batch.
+type Message struct {
+	ID       string
+	Body     []byte
+	Receives int // how often it was received, 1 for the first time
+}
+
+// Report says what became of a batch. Every message is either handled, to be
+// retried, or buried.
+type Report struct {
+	Retry     []string // ids of messages to deliver again
+	Handled   int
+	Buried    int
+	Unknown   int             // events that licenseguard does not use
+	Malformed int             // of Buried
+	Changes   int             // commits that changed a license
+	Latency   []time.Duration // from the event's time to its commit
+}
+
+const (
+	// lastReceive is the receive count at which what can still not be resolved
+	// is decided: a describe wins over an event that contradicts it, and a
+	// message about an unknown instance is buried. The queue's own redrive
+	// comes later (5 receives).
+	lastReceive = 3
+	// secondLook is the pause before AWS is asked again for what it did not
+	// know: it is eventually consistent, usually within a second or two.
+	secondLook = 1500 * time.Millisecond
+)
+
+// pending is a hint on its way through a batch.
+type pending struct {
+	message *Message
+	event   event.Event
+	hint    event.Hint
+}
+
+// Handle handles a batch of messages, each an EventBridge event. It never
+// fails as a whole: what could not be handled is in Report.Retry.
+func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
+	b := &batch{t: t, retry: make(map[string]bool)}
+	for i := range messages {
+		b.read(ctx, &messages[i])
+	}
+	for _, account := range b.accounts {
+		b.observe(ctx, Scope{Account: account, Region: t.Region})
+	}
+	if len(b.ticks) > 0 {
+		b.tick(ctx)
+	}
+	for i := range messages {
+		if id := messages[i].ID; b.retry[id] {
+			b.report.Retry = append(b.report.Retry, id)
+		}
+	}
+	b.report.Handled = len(messages) - len(b.report.Retry) - b.report.Buried
+	return b.report
+}
+
+type batch struct {
+	t        *Tracker
+	accounts []string
+	hints    []pending
+	ticks    []*Message
+	retry    map[string]bool
+	buried   map[string]bool
+	report   Report
+}
+
+// read parses one message and sorts it.
+func (b *batch) read(ctx context.Context, m *Message) {
+	e, err := event.Parse(m.Body)
+	if err != nil {
+		d := DeadLetter{MessageID: m.ID, Body: m.Body, Reason: err.Error()}
+		var bad *event.Malformed
+		if errors.As(err, &bad) {
+			d.EventID, d.Place, d.Reason = bad.EventID, bad.Place, bad.Reason
+		}
+		b.report.Malformed++
+		b.bury(ctx, m, d)
+		return
+	}
+	switch {
+	case e.Kind == event.KindTick:
+		b.ticks = append(b.ticks, m)
+	case e.Kind == event.KindUnknown:
+		b.report.Unknown++
+	case !slices.Contains(b.t.Accounts, e.Account):
+		b.bury(ctx, m, DeadLetter{MessageID: m.ID, Body: m.Body, EventID: e.ID, Place: "account",
+			Reason: fmt.Sprintf("account %s is not watched; add it to ACCOUNTS, or remove the rule that sends its events", e.Account)})
+	case e.Region != b.t.Region:
+		b.bury(ctx, m, DeadLetter{MessageID: m.ID, Body: m.Body, EventID: e.ID, Place: "region",
+			Reason: fmt.Sprintf("Region %s is not watched here; this function watches %s", e.Region, b.t.Region)})
+	default:
+		b.hint(m, e)
+	}
+}
+
+// hint keeps the instances that an event names. Hosts and images change no
+// count by themselves: their instances do, and those have events of their own.
+func (b *batch) hint(m *Message, e event.Event) {
+	used := false
+	for _, h := range e.Resources {
+		if len(h.ID) > 2 && h.ID[:2] == "i-" {
+			b.hints = append(b.hints, pending{message: m, event: e, hint: h})
+			used = true
+		}
+	}
+	if !used {
+		b.report.Unknown++
+		return
+	}
+	if !slices.Contains(b.accounts, e.Account) {
+		b.accounts = append(b.accounts, e.Account)
+	}
+}
+
+func (b *batch) bury(ctx context.Context, m *Message, d DeadLetter) {
+	if err := b.t.DeadLetters.Bury(ctx, d); err != nil {
+		b.t.Log.ErrorContext(ctx, "message not buried", "message", m.ID, "error", err)
+		b.retry[m.ID] = true
+		return
+	}
+	b.t.Log.WarnContext(ctx, "message buried", "message", m.ID, "event", d.EventID, "place", d.Place, "reason", d.Reason)
+	if b.buried == nil {
+		b.buried = make(map[string]bool)
+	}
+	if !b.buried[m.ID] {
+		b.buried[m.ID] = true
+		b.report.Buried++
+	}
+}
+
+// observe looks at the instances of one account and records what is true.
+func (b *batch) observe(ctx context.Context, s Scope) {
+	var hints []pending
+	for _, p := range b.hints {
+		if p.event.Account == s.Account {
+			hints = append(hints, p)
+		}
+	}
+	sightings, err := b.look(ctx, s, hints)
+	if err == nil {
+		var r recordings
+		r, err = b.t.record(ctx, s, sightings)
+		b.report.Changes += r.changes
+		for _, p := range hints {
+			if r.failed[license.NewResourceID(s.Account, s.Region, p.hint.ID)] != nil {
+				b.retry[p.message.ID] = true
+			}
+		}
+	}
+	if err != nil {
+		b.t.Log.ErrorContext(ctx, "batch not recorded", "account", s.Account, "error", err)
+		for _, p := range hints {
+			b.retry[p.message.ID] = true
+		}
+		return
+	}
+	now := b.t.Now()
+	for _, p := range hints {
+		if !b.retry[p.message.ID] && p.hint.State != "" {
+			b.report.Latency = append(b.report.Latency, now.Sub(p.event.Time))
+		}
+	}
+}
+
+// look describes the hinted instances, a second time what AWS did not know or
+// told otherwise than the event, and resolves each.
+func (b *batch) look(ctx context.Context, s Scope, hints []pending) ([]sighting, error) {
+	observed := b.t.Now()
+	described, err := b.describe(ctx, s, hints)
+	if err != nil {
+		return nil, err
+	}
+	sightings, open := b.resolve(s, hints, described, observed, false)
+	if len(open) == 0 {
+		return sightings, nil
+	}
+	if err := b.t.wait(ctx, secondLook); err != nil {
+		return nil, err
+	}
+	observed = b.t.Now()
+	if described, err = b.describe(ctx, s, open); err != nil {
+		return nil, err
+	}
+	more, open := b.resolve(s, open, described, observed, true)
+	for _, p := range open {
+		b.unresolved(ctx, p)
+	}
+	return append(sightings, more...), nil
+}
+
+func (b *batch) describe(ctx context.Context, s Scope, hints []pending) (map[string]license.Instance, error) {
+	var ids []string
+	seen := make(map[string]bool)
+	for _, p := range hints {
+		if !seen[p.hint.ID] {
+			seen[p.hint.ID] = true
+			ids = append(ids, p.hint.ID)
+		}
+	}
+	out := make(map[string]license.Instance, len(ids))
+	for chunk := range slices.Chunk(ids, 100) {
+		instances, err := b.t.Observer.Instances(ctx, s, chunk)
+		if err != nil {
+			return nil, fmt.Errorf("describe instances: %w", err)
+		}
+		for _, in := range instances {
+			out[in.ID.AWSID()] = in
+		}
+	}
+	return out, nil
+}
+
+// resolve makes one sighting of each instance on which event and description
+// agree; the hints of the others stay open.
+func (b *batch) resolve(s Scope, hints []pending, described map[string]license.Instance, observed time.Time, last bool) (sightings []sighting, open []pending) {
+	byID := make(map[string][]pending)
+	var order []string
+	for _, p := range hints {
+		if byID[p.hint.ID] == nil {
+			order = append(order, p.hint.ID)
+		}
+		byID[p.hint.ID] = append(byID[p.hint.ID], p)
+	}
+	for _, id := range order {
+		in, known := described[id]
+		if !known {
+			in = license.Instance{ID: license.NewResourceID(s.Account, s.Region, id)}
+		}
+		one, disagree := agree(byID[id], in, known, observed, last)
+		if disagree {
+			open = append(open, byID[id]...)
+			continue
+		}
+		sightings = append(sightings, one)
+	}
+	return sightings, open
+}
+
+// agree decides whether the hints on one instance and its description fit
+// together. Both can be the older one, so a contradiction is looked at again,
+// and a message that contradicts to the end yields to the description.
+func agree(hints []pending, in license.Instance, known bool, observed time.Time, last bool) (sighting, bool) {
+	s := sighting{instance: in, observed: observed, happened: observed, gone: !known}
+	if !known && !slices.ContainsFunc(hints, func(p pending) bool { return ended(p.hint.State) }) {
+		return s, true
+	}
+	for _, p := range hints {
+		final := last && p.message.Receives >= lastReceive
+		if known && contradicts(p, in) && !final {
+			return s, true
+		}
+		if !known || string(in.State) == p.hint.State && !p.event.Time.Before(in.LaunchTime.Add(-time.Second)) {
+			s.happened, s.uncertainty = p.event.Time, time.Second // an event's time has whole seconds
+		}
+		s.eventID = p.event.ID
+	}
+	return s, false
+}
+
+func ended(state string) bool {
+	return state == event.StateTerminated || state == event.StateShuttingDown
+}
+
+// contradicts reports whether the event tells of a later state than the
+// description: within a launch a state of higher rank, or a start after a stop
+// that the description still shows.
+func contradicts(p pending, in license.Instance) bool {
+	if p.hint.State == "" {
+		return false
+	}
+	const resolution = 2 * time.Second // both times have whole seconds
+	if p.event.Time.Add(resolution).Before(in.LaunchTime) {
+		return false // it tells of an earlier launch
+	}
+	told := license.State(p.hint.State)
+	if told.Rank() > in.State.Rank() {
+		return true
+	}
+	started := told == license.Pending || told == license.Running
+	return started && in.State == license.Stopped && !in.StoppedAt.IsZero() && p.event.Time.After(in.StoppedAt.Add(resolution))
+}
+
+// unresolved retries a message or, at its last receive, buries it.
+func (b *batch) unresolved(ctx context.Context, p pending) {
+	if p.message.Receives < lastReceive {
+		b.retry[p.message.ID] = true
+		return
+	}
+	b.bury(ctx, p.message, DeadLetter{MessageID: p.message.ID, Body: p.message.Body, EventID: p.event.ID, Place: "detail.instance-id",
+		Reason: fmt.Sprintf("instance %s was not found in account %s, Region %s, by %d looks; the next sweep counts it if it exists",
+			p.hint.ID, p.event.Account, p.event.Region, 2*lastReceive)})
+}
+
+// tick folds what is due.
+func (b *batch) tick(ctx context.Context) {
+	changes, err := b.t.FoldDue(ctx)
+	b.report.Changes += changes
+	if err != nil {
+		b.t.Log.ErrorContext(ctx, "due licenses not folded", "error", err)
+		for _, m := range b.ticks {
+			b.retry[m.ID] = true
+		}
+	}
+}
+
+// FoldDue folds every license whose due time has come and returns how many
+// changed. One that fails leaves the others.
+func (t *Tracker) FoldDue(ctx context.Context) (changes int, err error) {
+	due, err := t.Store.DueLicenses(ctx, t.Now())
+	if err != nil {
+		return 0, fmt.Errorf("list due licenses: %w", err)
+	}
+	var failed []error
+	for _, id := range due {
+		_, result, err := t.committer().Apply(ctx, id, dueBatch)
+		if err != nil {
+			failed = append(failed, err)
+		} else if result.Change != nil {
+			changes++
+		}
+	}
+	return changes, errors.Join(failed...)
+}

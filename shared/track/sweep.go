@@ -1,0 +1,198 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+var dueBatch = ledger.Batch{}
+
+// SweepReport says what a sweep saw and repaired. Changes beyond zero in a
+// steady account mean that events were lost: that is drift.
+type SweepReport struct {
+	Account   string
+	Instances int // seen
+	Released  int // recorded, but gone from AWS
+	Changes   int // commits that changed a license
+	Took      time.Duration
+}
+
+// Sweep observes everything in one account and repairs the ledger. A resource
+// that is missing from the listing is released only if its record is older than
+// the start of the listing and two direct looks do not find it either; a
+// listing that fails releases nothing.
+func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error) {
+	s := Scope{Account: account, Region: t.Region}
+	report := SweepReport{Account: account}
+	start := t.Now()
+	seen := make(map[license.ResourceID]bool)
+	err := t.Observer.EachInstances(ctx, s, func(page []license.Instance) error {
+		report.Instances += len(page)
+		for _, in := range page {
+			seen[in.ID] = true
+		}
+		return t.sweepPage(ctx, s, page, start, &report)
+	})
+	if err != nil {
+		return report, fmt.Errorf("sweep account %s: nothing was released: %w", account, err)
+	}
+	missing, err := t.missing(ctx, s, seen, start)
+	if err != nil {
+		return report, fmt.Errorf("sweep account %s: %w", account, err)
+	}
+	if err := t.release(ctx, s, missing, &report); err != nil {
+		return report, fmt.Errorf("sweep account %s: %w", account, err)
+	}
+	report.Took = t.Now().Sub(start)
+	return report, nil
+}
+
+func (t *Tracker) sweepPage(ctx context.Context, s Scope, page []license.Instance, start time.Time, report *SweepReport) error {
+	for chunk := range slices.Chunk(page, 1000) {
+		sightings := make([]sighting, len(chunk))
+		for i, in := range chunk {
+			sightings[i] = sighting{instance: in, observed: start, happened: start}
+		}
+		r, err := t.record(ctx, s, sightings)
+		report.Changes += r.changes
+		if err != nil {
+			return err
+		}
+		for _, err := range r.failed {
+			return err
+		}
+	}
+	return nil
+}
+
+// missing lists the instances that the ledger holds as alive and the listing
+// did not show.
+func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.ResourceID]bool, start time.Time) ([]license.ResourceID, error) {
+	found := make(map[license.ResourceID]bool)
+	err := t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
+		if !seen[f.Instance.ID] && f.Instance.State != license.Terminated && f.Observed.Before(start) {
+			found[f.Instance.ID] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range t.configurations {
+		l, err := t.Store.Load(ctx, t.configurations[i].ID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for j := range l.Entries {
+			for _, m := range l.Entries[j].Members {
+				account, region, _ := m.Instance.Parts()
+				if account == s.Account && region == s.Region && !seen[m.Instance] && m.State != license.Terminated && m.Observed.Before(start) {
+					found[m.Instance] = true
+				}
+			}
+		}
+	}
+	out := make([]license.ResourceID, 0, len(found))
+	for id := range found {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// release looks directly, twice, and releases what neither look finds. The
+// facts may be lost for a member of a license, so its license is claimed too.
+func (t *Tracker) release(ctx context.Context, s Scope, missing []license.ResourceID, report *SweepReport) error {
+	for look := range 2 {
+		if len(missing) == 0 {
+			return nil
+		}
+		if look > 0 {
+			if err := t.wait(ctx, secondLook); err != nil {
+				return err
+			}
+		}
+		var err error
+		if missing, err = t.lookAgain(ctx, s, missing, report); err != nil {
+			return err
+		}
+	}
+	now := t.Now()
+	for chunk := range slices.Chunk(missing, 100) {
+		sightings := make([]sighting, len(chunk))
+		for i, id := range chunk {
+			sightings[i] = sighting{instance: license.Instance{ID: id}, gone: true, observed: now, happened: now}
+		}
+		r, err := t.record(ctx, s, sightings)
+		if err != nil {
+			return err
+		}
+		report.Changes += r.changes
+		report.Released += len(chunk)
+		if err := t.releaseOrphans(ctx, chunk, now, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAgain records the instances that a direct look finds and returns the rest.
+func (t *Tracker) lookAgain(ctx context.Context, s Scope, ids []license.ResourceID, report *SweepReport) ([]license.ResourceID, error) {
+	var still []license.ResourceID
+	for chunk := range slices.Chunk(ids, 100) {
+		awsIDs := make([]string, len(chunk))
+		for i, id := range chunk {
+			awsIDs[i] = id.AWSID()
+		}
+		observed := t.Now()
+		found, err := t.Observer.Instances(ctx, s, awsIDs)
+		if err != nil {
+			return nil, fmt.Errorf("describe instances: %w", err)
+		}
+		if err := t.sweepPage(ctx, s, found, observed, report); err != nil {
+			return nil, err
+		}
+		for _, id := range chunk {
+			if !slices.ContainsFunc(found, func(in license.Instance) bool { return in.ID == id }) {
+				still = append(still, id)
+			}
+		}
+	}
+	return still, nil
+}
+
+// releaseOrphans releases members whose facts are lost.
+func (t *Tracker) releaseOrphans(ctx context.Context, ids []license.ResourceID, now time.Time, report *SweepReport) error {
+	facts, err := t.Store.LoadFacts(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var claims []ledger.Claim
+	for _, id := range ids {
+		if _, ok := facts[id]; !ok {
+			claims = append(claims, ledger.Claim{Instance: license.Instance{ID: id}, Gone: true, Observed: now, Happened: now})
+		}
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	for i := range t.configurations {
+		_, result, err := t.committer().Apply(ctx, t.configurations[i].ID, ledger.Batch{Claims: slices.Clone(claims)})
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return err
+		}
+		if result.Change != nil {
+			report.Changes++
+		}
+	}
+	return nil
+}

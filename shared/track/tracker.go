@@ -1,0 +1,97 @@
+package track
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// Scope is one account and Region.
+type Scope struct{ Account, Region string }
+
+// Observer tells what is true now. Each method returns only what AWS knows;
+// what is missing in an answer may also be too new for AWS to tell.
+type Observer interface {
+	// Instances describes instances by their AWS ids, at most 100, in one call.
+	// An id that AWS does not know must not fail the others.
+	Instances(ctx context.Context, s Scope, ids []string) ([]license.Instance, error)
+	// EachInstances lists all instances of an account and Region, page by page.
+	EachInstances(ctx context.Context, s Scope, each func(page []license.Instance) error) error
+	// Hosts describes Dedicated Hosts by their AWS ids, at most 100.
+	Hosts(ctx context.Context, s Scope, ids []string) ([]license.Host, error)
+	// InstanceTypes looks instance types up.
+	InstanceTypes(ctx context.Context, s Scope, names []string) ([]license.InstanceType, error)
+}
+
+// Store is what the tracker needs of the ledger.
+type Store interface {
+	ledger.Licenses
+	ledger.Resources
+}
+
+// DeadLetters takes messages that can never be handled.
+type DeadLetters interface {
+	// Bury must have kept the message when it returns nil.
+	Bury(ctx context.Context, d DeadLetter) error
+}
+
+// DeadLetter is a message with the reason for which it is hopeless.
+type DeadLetter struct {
+	MessageID string
+	Body      []byte
+	EventID   string
+	Place     string // where in the body
+	Reason    string
+}
+
+// Tracker keeps the ledger true for the accounts of one Region.
+type Tracker struct {
+	Store       Store
+	Observer    Observer
+	DeadLetters DeadLetters
+	Catalog     license.Catalog
+	Accounts    []string // whose events are accepted
+	Region      string
+	Now         func() time.Time
+	// Wait pauses before a second look at what AWS did not know; nil sleeps.
+	Wait func(ctx context.Context, d time.Duration) error
+	Log  *slog.Logger
+
+	configurations []license.Configuration
+	epoch          int64
+	loaded         bool
+	types          map[string]license.InstanceType // looked up by this process
+}
+
+func (t *Tracker) committer() *ledger.Committer {
+	return &ledger.Committer{Store: t.Store, Catalog: t.Catalog, Now: t.Now}
+}
+
+// refresh reads the configurations when their epoch moved, and reports whether
+// it did.
+func (t *Tracker) refresh(ctx context.Context) (moved bool, err error) {
+	if t.loaded {
+		epoch, err := t.Store.Epoch(ctx)
+		if err != nil || epoch == t.epoch {
+			return false, err
+		}
+	}
+	t.configurations, t.epoch, err = t.Store.Configurations(ctx)
+	t.loaded = err == nil
+	return true, err
+}
+
+func (t *Tracker) wait(ctx context.Context, d time.Duration) error {
+	if t.Wait != nil {
+		return t.Wait(ctx, d)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
