@@ -1,0 +1,65 @@
+package dynamoledger
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"licenseguard/shared/config"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// All key shapes of the table. PK and SK are its keys; DuePK and DueSK those of
+// the sparse index "due".
+//
+//	PK                      SK              what
+//	CONFIG                  <license id>    a configuration: Rev, Doc
+//	CONFIG                  #EPOCH          the epoch: N
+//	LIC#<license id>        HEAD            a license's head: Rev, State, Change, DuePK, DueSK
+//	LIC#<license id>        P#00001         one page: Rev, Entries
+//	FACTS#<account>/<region>#<0..f>  <id>   what is known of one instance: Doc
+//	ACTION                  <key>           a pending action: Doc
+//	JOURNAL                 <key>           an action's record: Doc, At
+//	SENT                    <alert id>      an alert that was sent: At
+const (
+	configPK  = "CONFIG"
+	epochSK   = "#EPOCH"
+	headSK    = config.HeadSortKey
+	pagePart  = "P#"
+	actionPK  = "ACTION"
+	journalPK = "JOURNAL"
+	sentPK    = "SENT"
+	duePK     = "DUE"
+)
+
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
+}
+func binary(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+
+func key(pk, sk string) item { return item{"PK": text(pk), "SK": text(sk)} }
+
+func licensePK(id string) string { return "LIC#" + id }
+
+func pageSK(page int) string { return fmt.Sprintf("%s%05d", pagePart, page) }
+
+// factsKey spreads an account's instances over 16 partitions by the last digit
+// of their ids, because one partition takes 1,000 write units a second.
+func factsKey(id license.ResourceID) item {
+	account, region, awsID := id.Parts()
+	shard := "0"
+	if awsID != "" {
+		shard = awsID[len(awsID)-1:]
+	}
+	return key(factsPK(account, region, shard), awsID)
+}
+
+func factsPK(account, region, shard string) string {
+	return "FACTS#" + account + "/" + region + "#" + shard
+}
+
+func actionKey(a ledger.PendingAction) item { return key(actionPK, a.Key()) }

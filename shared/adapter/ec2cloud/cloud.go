@@ -1,0 +1,157 @@
+package ec2cloud
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"licenseguard/shared/enforce"
+	"licenseguard/shared/license"
+	"licenseguard/shared/track"
+)
+
+var (
+	_ track.Observer    = (*Cloud)(nil)
+	_ enforce.Instances = (*Cloud)(nil)
+)
+
+// api lists the calls that the adapter makes.
+type api interface {
+	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error)
+	DescribeInstanceAttribute(context.Context, *ec2.DescribeInstanceAttributeInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceAttributeOutput, error)
+	DescribeHosts(context.Context, *ec2.DescribeHostsInput, ...func(*ec2.Options)) (*ec2.DescribeHostsOutput, error)
+	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error)
+	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
+	StopInstances(context.Context, *ec2.StopInstancesInput, ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error)
+}
+
+// Cloud is EC2 in one account and Region.
+type Cloud struct{ api api }
+
+// New returns the EC2 of the client's account and Region.
+func New(client *ec2.Client) *Cloud { return &Cloud{api: client} }
+
+// EC2's limits for one call (API reference, 2026). Calls with a filter or a page
+// size take from a larger bucket of requests than calls with neither.
+const (
+	instancesPerPage = 1000
+	hostsPerPage     = 500
+	typesPerCall     = 100
+	maxPages         = 10_000 // ends a listing whose tokens never do
+)
+
+// instanceID is the form of an instance's id. Filters understand * and ?, so
+// that only this form may reach one.
+var instanceID = regexp.MustCompile(`^i-[0-9a-f]{8,17}$`)
+
+// Instances implements track.Observer. The ids go into a filter: as a list of
+// ids, one that EC2 does not know would fail the call.
+func (c *Cloud) Instances(ctx context.Context, s track.Scope, ids []string) ([]license.Instance, error) {
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !instanceID.MatchString(id) })
+	if len(known) == 0 {
+		return nil, nil
+	}
+	var out []license.Instance
+	err := c.eachPage(ctx, s, filter("instance-id", known), func(page []license.Instance) error {
+		out = append(out, page...)
+		return nil
+	})
+	return out, err
+}
+
+// EachInstances implements track.Observer.
+func (c *Cloud) EachInstances(ctx context.Context, s track.Scope, each func(page []license.Instance) error) error {
+	return c.eachPage(ctx, s, nil, each)
+}
+
+func (c *Cloud) eachPage(ctx context.Context, s track.Scope, filters []types.Filter, each func([]license.Instance) error) error {
+	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(instancesPerPage)}
+	return pages(&in.NextToken, func() (*string, error) {
+		out, err := c.api.DescribeInstances(ctx, in)
+		if err != nil {
+			return nil, translate("describe instances", err)
+		}
+		page, err := instancesOf(s, out.Reservations)
+		if err != nil || len(page) == 0 {
+			return out.NextToken, err
+		}
+		return out.NextToken, each(page)
+	})
+}
+
+// pages calls next until it returns no token. token is where the call of next
+// reads where to go on.
+func pages(token **string, next func() (*string, error)) error {
+	for range maxPages {
+		following, err := next()
+		if err != nil || aws.ToString(following) == "" {
+			return err
+		}
+		*token = following
+	}
+	return fmt.Errorf("EC2 lists more than %d pages", maxPages)
+}
+
+// Hosts implements track.Observer. Hosts have no filter by id, and a single id
+// that EC2 does not know fails the call: then all hosts are listed, and there
+// are few in an account.
+func (c *Cloud) Hosts(ctx context.Context, s track.Scope, ids []string) ([]license.Host, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	hosts, err := c.hosts(ctx, s, &ec2.DescribeHostsInput{HostIds: ids})
+	if isUnknownHost(err) {
+		hosts, err = c.hosts(ctx, s, &ec2.DescribeHostsInput{MaxResults: aws.Int32(hostsPerPage)})
+	}
+	return slices.DeleteFunc(hosts, func(h license.Host) bool { return !slices.Contains(ids, h.ID.AWSID()) }), err
+}
+
+func (c *Cloud) hosts(ctx context.Context, s track.Scope, in *ec2.DescribeHostsInput) (hosts []license.Host, err error) {
+	err = pages(&in.NextToken, func() (*string, error) {
+		out, err := c.api.DescribeHosts(ctx, in)
+		if err != nil {
+			return nil, translate("describe hosts", err)
+		}
+		for i := range out.Hosts {
+			if h, ok := hostOf(s, &out.Hosts[i]); ok {
+				hosts = append(hosts, h)
+			}
+		}
+		return out.NextToken, nil
+	})
+	return hosts, err
+}
+
+// InstanceTypes implements track.Observer. The names go into a filter, as with
+// instances.
+func (c *Cloud) InstanceTypes(ctx context.Context, _ track.Scope, names []string) ([]license.InstanceType, error) {
+	var out []license.InstanceType
+	for chunk := range slices.Chunk(names, typesPerCall) {
+		in := &ec2.DescribeInstanceTypesInput{Filters: filter("instance-type", chunk), MaxResults: aws.Int32(typesPerCall)}
+		err := pages(&in.NextToken, func() (*string, error) {
+			found, err := c.api.DescribeInstanceTypes(ctx, in)
+			if err != nil {
+				return nil, translate("describe instance types", err)
+			}
+			for i := range found.InstanceTypes {
+				if t := typeOf(&found.InstanceTypes[i]); slices.Contains(chunk, t.Name) {
+					out = append(out, t)
+				}
+			}
+			return found.NextToken, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func filter(name string, values []string) []types.Filter {
+	return []types.Filter{{Name: aws.String(name), Values: values}}
+}
