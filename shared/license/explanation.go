@@ -47,7 +47,7 @@ type Explanation struct {
 }
 
 // String writes the explanation as one line of plain text, such as
-// "m5.large: 2 vCPU (catalog); at least 4; packs of 2: 4 = 4 licenses".
+// "m1.small: 1 vCPU (catalog); at least 3; packs of 2: 4 = 4 licenses".
 func (e Explanation) String() string {
 	var b strings.Builder
 	what := e.Type

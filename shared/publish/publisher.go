@@ -103,7 +103,7 @@ func (p *Publisher) log(ctx context.Context, group []*ledger.Change) error {
 	}
 	first, last := group[0], group[len(group)-1]
 	key := fmt.Sprintf("%s%s=%s/%s-%012d-%012d.jsonl", config.PrefixChanges, config.DatePartition,
-		first.Recorded.UTC().Format(config.DatePartitionTimeLayout), first.License, first.Revision, last.Revision)
+		first.Recorded.UTC().Format(config.DatePartitionLayout), first.License, first.Revision, last.Revision)
 	if err := p.Archive.Put(ctx, key, body, "application/x-ndjson"); err != nil {
 		return fmt.Errorf("write change log %s: %w", key, err)
 	}

@@ -76,7 +76,7 @@ func write[T any](ctx context.Context, archive Archive, r *Report, prefix, name 
 	if err != nil {
 		return err
 	}
-	file := fmt.Sprintf("%s=%s/%s-%s", config.DatePartition, now.UTC().Format(config.DatePartitionTimeLayout), name, now.UTC().Format("20060102T150405Z"))
+	file := fmt.Sprintf("%s=%s/%s-%s", config.DatePartition, now.UTC().Format(config.DatePartitionLayout), name, now.UTC().Format("20060102T150405Z"))
 	for _, f := range []struct {
 		key, contentType string
 		body             []byte

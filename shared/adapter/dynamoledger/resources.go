@@ -3,6 +3,7 @@ package dynamoledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,6 +25,7 @@ const (
 // LoadFacts implements ledger.Resources.
 func (s *Store) LoadFacts(ctx context.Context, ids []license.ResourceID) (map[license.ResourceID]ledger.Facts, error) {
 	out := make(map[license.ResourceID]ledger.Facts, len(ids))
+	ids = slices.Compact(slices.Sorted(slices.Values(ids))) // a batch may name an item once
 	for len(ids) > 0 {
 		n := min(len(ids), maxBatchGet)
 		keys := make([]item, 0, n)
@@ -60,8 +62,10 @@ func (s *Store) getFacts(ctx context.Context, keys []item, out map[license.Resou
 	return nil
 }
 
-// SaveFacts implements ledger.Resources.
+// SaveFacts implements ledger.Resources. Of a resource that comes twice, the
+// last facts stay: a batch may name an item once.
 func (s *Store) SaveFacts(ctx context.Context, facts []ledger.Facts) error {
+	facts = lastOfEach(facts)
 	for len(facts) > 0 {
 		n := min(len(facts), maxBatchWrite)
 		writes := make([]types.WriteRequest, 0, n)
@@ -78,6 +82,23 @@ func (s *Store) SaveFacts(ctx context.Context, facts []ledger.Facts) error {
 		}
 	}
 	return nil
+}
+
+func lastOfEach(facts []ledger.Facts) []ledger.Facts {
+	last := make(map[license.ResourceID]int, len(facts))
+	for i := range facts {
+		last[facts[i].Instance.ID] = i
+	}
+	if len(last) == len(facts) {
+		return facts
+	}
+	out := make([]ledger.Facts, 0, len(last))
+	for i := range facts {
+		if last[facts[i].Instance.ID] == i {
+			out = append(out, facts[i])
+		}
+	}
+	return out
 }
 
 func (s *Store) putFacts(ctx context.Context, writes []types.WriteRequest) error {

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/licenseguard/internal/day"
+	"licenseguard/cmd/licenseguard/internal/fleet"
+	"licenseguard/cmd/licenseguard/internal/pipeline"
+	"licenseguard/shared/license"
+	"licenseguard/shared/licensefile"
+	"licenseguard/shared/telemetry"
+)
+
+const defaultDir = ".licenseguard"
+
+// files are the inputs of a run on a user's own fleet.
+type files struct{ dir, fleet, licenses, hosts string }
+
+func (f *files) flags(set *flag.FlagSet) {
+	set.StringVar(&f.dir, "dir", defaultDir, "folder for ledger and reports")
+	set.StringVar(&f.fleet, "fleet", "", "output of aws ec2 describe-instances")
+	set.StringVar(&f.licenses, "licenses", "", "license file (YAML)")
+	set.StringVar(&f.hosts, "hosts", "", "output of aws ec2 describe-hosts")
+}
+
+func (f *files) own() bool { return f.fleet != "" || f.licenses != "" || f.hosts != "" }
+
+// input is what the files hold.
+type input struct {
+	instances []license.Instance
+	hosts     []license.Host
+	licenses  []license.Configuration
+	accounts  []string
+	region    string
+}
+
+func (f *files) read() (input, error) {
+	var in input
+	if f.fleet == "" || f.licenses == "" {
+		return in, badInput("give both --fleet and --licenses (make demo FLEET=FILE LICENSES=FILE)")
+	}
+	data, err := readFile(f.fleet)
+	if err != nil {
+		return in, err
+	}
+	if in.instances, in.region, err = fleet.ReadInstances(data); err != nil {
+		return in, badInput("fleet %s: %w", f.fleet, err)
+	}
+	if len(in.instances) == 0 {
+		return in, badInput("fleet %s: it has no instances", f.fleet)
+	}
+	for _, i := range in.instances {
+		if account, _, _ := i.ID.Parts(); !slices.Contains(in.accounts, account) {
+			in.accounts = append(in.accounts, account)
+		}
+	}
+	slices.Sort(in.accounts)
+	if f.hosts != "" {
+		if data, err = readFile(f.hosts); err != nil {
+			return in, err
+		}
+		if in.hosts, err = fleet.ReadHosts(data, in.region); err != nil {
+			return in, badInput("hosts %s: %w", f.hosts, err)
+		}
+	}
+	if data, err = readFile(f.licenses); err != nil {
+		return in, err
+	}
+	if in.licenses, err = licensefile.Read(data, in.accounts[0], in.region); err != nil {
+		return in, badInput("licenses %s: %w", f.licenses, err)
+	}
+	return in, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, badInput("%w", err)
+	}
+	if info.Size() > fleet.MaxFile {
+		return nil, badInput("%s has %d bytes; at most %d are read", path, info.Size(), int64(fleet.MaxFile))
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badInput("%w", err)
+	}
+	return data, nil
+}
+
+func demo(ctx context.Context, args []string, out io.Writer) error {
+	var f files
+	set := flag.NewFlagSet("demo", flag.ContinueOnError)
+	f.flags(set)
+	if _, err := parse(set, args, 0); err != nil {
+		return err
+	}
+	if f.own() {
+		return countOwn(ctx, f, out)
+	}
+	dir := filepath.Join(f.dir, "demo")
+	if err := os.RemoveAll(dir); err != nil { // each demonstration begins with an empty ledger
+		return err
+	}
+	d, err := day.Open(dir, out, logTo(dir))
+	if err != nil {
+		return err
+	}
+	defer d.Pipeline.Close()
+	fmt.Fprintln(out, "A fleet's day, played on the handlers that run in Lambda, on an embedded ledger.")
+	if err := d.Play(ctx); err != nil {
+		return err
+	}
+	return summary(ctx, out, d.Pipeline, d.Now(), dir)
+}
+
+// countOwn counts a user's fleet as a first sweep would.
+func countOwn(ctx context.Context, f files, out io.Writer) error {
+	in, err := f.read()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(f.dir, "fleet")
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	now := time.Now
+	p, err := openOwn(dir, in, fleet.New(now, in.instances, in.hosts), now)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	fmt.Fprintf(out, "%d instances of account %v in %s, %d licenses. Nothing is written to AWS.\n", len(in.instances), in.accounts, in.region, len(in.licenses))
+	if err := configureAndSweep(ctx, p, in, f.licenses); err != nil {
+		return err
+	}
+	if _, err := p.Snapshot(ctx); err != nil {
+		return err
+	}
+	return summary(ctx, out, p, now(), dir)
+}
+
+func openOwn(dir string, in input, account *fleet.Fleet, now func() time.Time) (*pipeline.Pipeline, error) {
+	return pipeline.Open(pipeline.Options{Dir: dir, Fleet: account, Accounts: in.accounts, Region: in.region, Now: now, Log: logTo(dir)})
+}
+
+func configureAndSweep(ctx context.Context, p *pipeline.Pipeline, in input, name string) error {
+	for _, c := range in.licenses {
+		if _, err := p.Tracker.Configure(ctx, c, "file "+filepath.Base(name)); err != nil {
+			return badInput("licenses %s: license %q: %w", name, c.Name, err)
+		}
+	}
+	if _, err := p.Sweep(ctx); err != nil {
+		return err
+	}
+	return p.Tick(ctx)
+}
+
+// summary prints what a person wants to know at the end: the positions last.
+func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.Time, dir string) error {
+	all, err := readAll(ctx, p.Store, now)
+	if err != nil {
+		return err
+	}
+	console.Section(out, "Who consumes what, and why")
+	for i, position := range all.positions {
+		fmt.Fprintf(out, "\n%s (%s)\n", position.Name, position.ID)
+		console.Usage(out, all.usages[i])
+	}
+	entries, err := p.Store.Journal(ctx, time.Time{})
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		console.Section(out, "What was, or would have been, done to instances")
+		console.Journal(out, entries)
+	}
+	if len(p.Alerts) > 0 {
+		console.Section(out, "Alerts sent")
+		for _, a := range p.Alerts {
+			fmt.Fprintf(out, "  ✉ %s\n", a.Subject)
+		}
+		fmt.Fprintf(out, "\nThe last one in full:\n\n%s", indent(p.Alerts[len(p.Alerts)-1].Message))
+	}
+	console.Section(out, "Files written under %s", dir)
+	for _, path := range lastFiles(p.Files, 8) {
+		fmt.Fprintf(out, "  %s\n", path)
+	}
+	console.Section(out, "License positions on %s", now.UTC().Format("2 January 2006 15:04 UTC"))
+	console.Positions(out, all.positions)
+	return nil
+}
+
+// lastFiles names the last files and says how many came before them.
+func lastFiles(files []string, most int) []string {
+	files = slices.Compact(slices.Sorted(slices.Values(files)))
+	if len(files) <= most {
+		return files
+	}
+	return append([]string{fmt.Sprintf("%d files of the change log, among them:", len(files)-most)}, files[len(files)-most:]...)
+}
+
+func indent(s string) string {
+	out := make([]byte, 0, len(s)+64)
+	start := true
+	for i := range len(s) {
+		if start && s[i] != '\n' {
+			out = append(out, "    "...)
+		}
+		out = append(out, s[i])
+		start = s[i] == '\n'
+	}
+	return string(out)
+}
+
+// logTo writes the functions' logs into the folder; people read the output.
+func logTo(dir string) *slog.Logger {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "log.jsonl"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return telemetry.Logger(f, "local")
+}

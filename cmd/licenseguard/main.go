@@ -1,0 +1,100 @@
+// Command licenseguard shows and keeps software licenses on AWS: locally on an
+// embedded ledger, without an account.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // something failed
+	exitUsage = 2 // the command or a file it was given is wrong
+)
+
+// inputError is a mistake in what the user gave.
+type inputError struct{ err error }
+
+func (e *inputError) Error() string { return e.err.Error() }
+func (e *inputError) Unwrap() error { return e.err }
+
+func badInput(format string, args ...any) error { return &inputError{fmt.Errorf(format, args...)} }
+
+// command is one verb.
+type command struct {
+	name, args, help string
+	run              func(ctx context.Context, args []string, out io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "play a fleet's day, or count your own fleet", demo},
+		{"up", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "keep running: watch the files and an inbox of events", up},
+		{"positions", "[--dir DIR] [--json]", "what is licensed, in use, covered and over", positions},
+		{"usage", "[--dir DIR] [--json] [LICENSE]", "who consumes a license, and why", usage},
+		{"explain", "[--dir DIR] [--json] INSTANCE", "why one instance counts as it does", explain},
+		{"journal", "[--dir DIR] [--json]", "what was or would have been done to instances", journal},
+		{"check", "[--json] FILE", "check a file of licenses", check},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		help(out)
+		return exitOK
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(ctx, args[1:], out)
+		var input *inputError
+		switch {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case errors.As(err, &input):
+			fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
+			return exitUsage
+		default:
+			fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
+			return exitError
+		}
+	}
+	fmt.Fprintf(errs, "licenseguard: there is no command %q; see licenseguard help\n", args[0])
+	return exitUsage
+}
+
+func help(out io.Writer) {
+	fmt.Fprint(out, "licenseguard keeps software licenses on AWS: every launch is counted, judged, answered and explained.\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(out, "  licenseguard %-10s %s\n%s%s\n", c.name, c.args, strings.Repeat(" ", 15), c.help)
+	}
+	fmt.Fprint(out, "\nWhat a run writes goes under .licenseguard/ (--dir). Exit codes: 0 done, 1 failed, 2 the command or a file is wrong.\n")
+}
+
+// parse reads the flags of a command and at most so many arguments.
+func parse(set *flag.FlagSet, args []string, most int) ([]string, error) {
+	set.SetOutput(io.Discard)
+	if err := set.Parse(args); err != nil {
+		return nil, badInput("%w; see licenseguard help", err)
+	}
+	if set.NArg() > most {
+		return nil, badInput("too many arguments: %s", strings.Join(set.Args(), " "))
+	}
+	return set.Args(), nil
+}

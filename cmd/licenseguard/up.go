@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/licenseguard/internal/fleet"
+	"licenseguard/cmd/licenseguard/internal/pipeline"
+	"licenseguard/shared/ledger"
+)
+
+// up keeps licenseguard running on files: the fleet's and the licenses', read
+// again when they change, and an inbox into which events can be put. Its state
+// stays between runs.
+func up(ctx context.Context, args []string, out io.Writer) error {
+	var f files
+	set := flag.NewFlagSet("up", flag.ContinueOnError)
+	f.flags(set)
+	every := set.Duration("every", 2*time.Second, "how often to look")
+	once := set.Bool("once", false, "look once and end")
+	if _, err := parse(set, args, 0); err != nil {
+		return err
+	}
+	if !f.own() {
+		return badInput("name your fleet: make up FLEET=FILE LICENSES=FILE (FILE is the output of: aws ec2 describe-instances); make demo needs no files")
+	}
+	in, err := f.read()
+	if err != nil {
+		return err
+	}
+	account := fleet.New(time.Now, in.instances, in.hosts)
+	inbox := filepath.Join(f.dir, "inbox")
+	if err := os.MkdirAll(inbox, 0o755); err != nil {
+		return err
+	}
+	p, err := pipeline.Open(pipeline.Options{Dir: f.dir, Fleet: account, Accounts: in.accounts, Region: in.region, Now: time.Now, Log: logTo(f.dir),
+		Committed: func(c *ledger.Change) { console.Change(out, time.Now(), c) }})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	w := watcher{files: f, pipeline: p, fleet: account, inbox: inbox, out: out}
+	fmt.Fprintf(out, "Watching %s and %s; put events (JSON files) into %s; Ctrl-C ends. State stays in %s.\n", f.fleet, f.licenses, inbox, f.dir)
+	for {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		if *once {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(out)
+			return w.show(context.WithoutCancel(ctx))
+		case <-time.After(*every):
+		}
+	}
+	return w.show(ctx)
+}
+
+type watcher struct {
+	files    files
+	pipeline *pipeline.Pipeline
+	fleet    *fleet.Fleet
+	inbox    string
+	out      io.Writer
+	seen     string // the files' sizes and times at the last look
+	ticked   time.Time
+	shown    int
+}
+
+// look takes what changed since the last look.
+func (w *watcher) look(ctx context.Context) error {
+	stamp := fmt.Sprint(fileStamp(w.files.fleet), fileStamp(w.files.licenses), fileStamp(w.files.hosts))
+	if stamp != w.seen {
+		if err := w.reload(ctx); err != nil {
+			fmt.Fprintf(w.out, "not taken: %v\n", err)
+		}
+		w.seen = stamp
+	}
+	if err := w.takeInbox(ctx); err != nil {
+		return err
+	}
+	if time.Since(w.ticked) >= time.Minute {
+		w.ticked = time.Now()
+		if err := w.pipeline.Tick(ctx); err != nil {
+			return err
+		}
+	}
+	for _, a := range w.pipeline.Alerts[w.shown:] {
+		fmt.Fprintf(w.out, "\n%s\n", indent(a.Message))
+	}
+	w.shown = len(w.pipeline.Alerts)
+	return nil
+}
+
+func (w *watcher) reload(ctx context.Context) error {
+	in, err := w.files.read()
+	if err != nil {
+		return err
+	}
+	w.fleet.Replace(in.instances, in.hosts)
+	w.pipeline.Tracker.Accounts = in.accounts
+	return configureAndSweep(ctx, w.pipeline, in, w.files.licenses)
+}
+
+// takeInbox hands each file in the inbox to the intake queue and moves it away.
+func (w *watcher) takeInbox(ctx context.Context) error {
+	entries, err := os.ReadDir(w.inbox)
+	if err != nil {
+		return err
+	}
+	done := filepath.Join(w.files.dir, "done")
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		path := filepath.Join(w.inbox, e.Name())
+		body, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		before := len(w.pipeline.DeadLetters)
+		w.pipeline.Send(body)
+		if err := w.pipeline.Drain(ctx); err != nil {
+			return err
+		}
+		for _, d := range w.pipeline.DeadLetters[before:] {
+			fmt.Fprintf(w.out, "%s is hopeless: %s %s\n", e.Name(), d.Place, d.Reason)
+		}
+		if err := os.MkdirAll(done, 0o755); err != nil {
+			return err
+		}
+		if err := os.Rename(path, filepath.Join(done, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *watcher) show(ctx context.Context) error {
+	if _, err := w.pipeline.Snapshot(ctx); err != nil {
+		return err
+	}
+	all, err := readAll(ctx, w.pipeline.Store, time.Now())
+	if err != nil {
+		return err
+	}
+	files := slices.Compact(slices.Sorted(slices.Values(w.pipeline.Files)))
+	fmt.Fprintf(w.out, "%d files written under %s\n\n", len(files), filepath.Join(w.files.dir, "reports"))
+	console.Positions(w.out, all.positions)
+	return nil
+}
+
+func fileStamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"licenseguard/shared/config"
+)
+
+// newHub puts the subsystems together; each is one construct in its own file.
+// The stack is bound to no account or Region, so one template serves all.
+func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
+	stack := awscdk.NewStack(scope, jsii.String(id), &awscdk.StackProps{
+		Description: jsii.String("licenseguard: counts software licenses on EC2 and keeps them inside their limits"),
+	})
+
+	ledger := newLedger(stack, s)
+	alerts := newAlerts(stack, s)
+	reports := newReports(stack, s)
+	bus := newBus(stack)
+	streamDLQ := newDeadLetterQueue(stack, "StreamDlq")
+
+	intake := newIntake(stack, s, ledger)
+	enforce := newEnforce(stack, s, ledger, streamDLQ)
+	publish := newPublish(stack, s, publishLinks{ledger, reports, alerts, bus, streamDLQ})
+	snapshot := newSnapshot(stack, s, ledger, reports)
+
+	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot}
+	newMonitoring(stack, s, monitored{
+		ledger: ledger, alerts: alerts, intake: intake, functions: functions,
+		deadLetters: []watchedQueue{
+			{"intake", intake.deadLetters},
+			{"stream", streamDLQ},
+			{"alert", publish.alerts.deadLetters},
+			{"event", publish.events.deadLetters},
+		},
+	})
+
+	output := func(name string, value *string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value})
+	}
+	output(config.OutputLedgerTable, ledger.table.TableName())
+	output(config.OutputReportBucket, reports.bucket.BucketName())
+	output(config.OutputAlertTopicARN, alerts.topic.TopicArn())
+	output(config.OutputEventBusName, bus.Ref())
+	output(config.OutputWorkGroup, reports.workGroup.Ref())
+	output(config.OutputIntakeQueueURL, intake.queue.QueueUrl())
+	output(config.OutputIntakeDLQURL, intake.deadLetters.QueueUrl())
+	output(config.OutputAlertQueueURL, publish.alerts.queue.QueueUrl())
+	output(config.OutputAlertDLQURL, publish.alerts.deadLetters.QueueUrl())
+	output(config.OutputEventQueueURL, publish.events.queue.QueueUrl())
+	output(config.OutputEventDLQURL, publish.events.deadLetters.QueueUrl())
+	output(config.OutputStreamDLQURL, streamDLQ.QueueUrl())
+	for _, f := range functions {
+		output(title(f.name)+"Function", f.lambda.FunctionName())
+	}
+	return stack
+}
+
+// title makes a function's name the start of a logical id: "track" to "Track".
+func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+
+func list[T any](items ...T) *[]T { return &items }

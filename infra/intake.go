@@ -1,0 +1,192 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"licenseguard/shared/config"
+)
+
+// intake takes events in: rules on the default bus, a queue, and the function
+// track that reads it. sweep stands beside it, because it finds what no event
+// told: events of EC2 are best effort by AWS's own words.
+type intake struct {
+	queue       awssqs.Queue
+	deadLetters awssqs.Queue
+	rules       []awsevents.CfnRule
+	track       function
+	sweep       function
+}
+
+const (
+	trackTimeout = 60
+	// AWS asks for a visibility of at least six times the function's timeout, so
+	// that throttled batches are not handed out twice.
+	visibilityFactor = 6
+	receivesAtMost   = 5
+	retentionDays    = 14
+	// The most that EventBridge offers. It drops what is left after that, or
+	// gives it to the dead-letter queue.
+	ruleRetryHours    = 24
+	ruleRetryAttempts = 185
+	sweepTimeout      = 15 * 60 // the most that Lambda offers; a sweep pages through a fleet
+)
+
+func newIntake(scope constructs.Construct, s settings, l ledger) intake {
+	scope = constructs.NewConstruct(scope, jsii.String("Intake"))
+	deadLetters := newDeadLetterQueue(scope, "Dlq")
+	queue := newQueue(scope, "Queue", deadLetters, trackTimeout)
+	rules := newRules(scope, s, queue, deadLetters)
+	accounts := jsii.String(strings.Join(s.accountIDs(), ","))
+
+	track := newFunction(scope, s, functionSpec{
+		name: config.FunctionTrack, description: "Observes what an event hints at and folds it into the ledger", timeout: trackTimeout,
+		environment: map[string]*string{
+			config.EnvLedgerTable:        l.table.TableName(),
+			config.EnvAccounts:           accounts,
+			config.EnvDeadLetterQueueURL: deadLetters.QueueUrl(),
+		},
+	})
+	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
+	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes")
+	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
+	// One Describe per batch is what carries a burst; see the API limits of EC2.
+	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
+
+	sweep := newFunction(scope, s, functionSpec{
+		name: config.FunctionSweep, description: "Compares the ledger with EC2 and folds in what no event told", timeout: sweepTimeout,
+		environment: map[string]*string{config.EnvLedgerTable: l.table.TableName(), config.EnvAccounts: accounts},
+	})
+	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
+	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes")
+	sweep.every("rate(1 hour)")
+	return intake{queue, deadLetters, rules, track, sweep}
+}
+
+// accountIDs are the accounts whose events count: by default the stack's own.
+func (s settings) accountIDs() []string {
+	if len(s.accounts) > 0 {
+		return s.accounts
+	}
+	return []string{*awscdk.Aws_ACCOUNT_ID()}
+}
+
+// newQueue makes a queue whose messages go to the dead letters after five
+// failed receives. SQS's own encryption is used: with a key of ours, EventBridge
+// would have to be let in to that key, for messages that are hints only.
+func newQueue(scope constructs.Construct, id string, deadLetters awssqs.Queue, timeout int) awssqs.Queue {
+	return awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		VisibilityTimeout: seconds(visibilityFactor * timeout),
+		RetentionPeriod:   awscdk.Duration_Days(jsii.Number(4)),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: deadLetters, MaxReceiveCount: jsii.Number(receivesAtMost)},
+	})
+}
+
+func newDeadLetterQueue(scope constructs.Construct, id string) awssqs.Queue {
+	queue := awssqs.NewQueue(scope, jsii.String(id), &awssqs.QueueProps{
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(retentionDays)),
+	})
+	cdknag.NagSuppressions_AddResourceSuppressions(queue, list(&cdknag.NagPackSuppression{
+		Id: jsii.String("AwsSolutions-SQS3"), Reason: jsii.String("This queue is itself the dead-letter queue; an alarm watches its depth."),
+	}), nil)
+	return queue
+}
+
+// A hint is what one rule lets in.
+type hint struct {
+	id, description string
+	pattern         map[string]any
+}
+
+// hints are all the events that can change a count. A call that failed changed
+// nothing, so CloudTrail's records of errors stay out.
+func hints() []hint {
+	return []hint{
+		{"InstanceState", "instances that change their state", map[string]any{
+			"source": []string{"aws.ec2"}, "detail-type": []string{"EC2 Instance State-change Notification"},
+		}},
+		{"SpotInterruption", "spot instances about to be taken", map[string]any{
+			"source": []string{"aws.ec2"}, "detail-type": []string{"EC2 Spot Instance Interruption Warning"},
+		}},
+		{"ImageState", "images that come and go", map[string]any{
+			"source": []string{"aws.ec2"}, "detail-type": []string{"EC2 AMI State Change"},
+		}},
+		{"InstanceCall", "calls of EC2 that change what an instance is or where it runs", map[string]any{
+			"source": []string{"aws.ec2"}, "detail-type": []string{"AWS API Call via CloudTrail"},
+			"detail": map[string]any{
+				"eventSource": []string{"ec2.amazonaws.com"},
+				"eventName": []string{
+					"RunInstances", "StartInstances",
+					"ModifyInstanceAttribute", "ModifyInstanceCpuOptions", "ModifyInstancePlacement",
+					"AllocateHosts", "ReleaseHosts", "ModifyHosts",
+					"CreateTags", "DeleteTags",
+				},
+				"errorCode": []any{map[string]any{"exists": false}},
+			},
+		}},
+		{"AutoScaling", "Auto Scaling groups that launch and terminate", map[string]any{
+			"source":      []string{"aws.autoscaling"},
+			"detail-type": []string{"EC2 Instance Launch Successful", "EC2 Instance Terminate Successful"},
+		}},
+		{"Association", "SSM associations, whose inventory tells the software on an instance", map[string]any{
+			"source": []string{"aws.ssm"}, "detail-type": []string{"EC2 State Manager Instance Association State Change"},
+		}},
+	}
+}
+
+// newRules lets the hints of our accounts into the queue, each event whole, and
+// a tick each minute for what is due by time alone. What EventBridge cannot
+// deliver in a day goes to the dead letters.
+func newRules(scope constructs.Construct, s settings, queue, deadLetters awssqs.Queue) []awsevents.CfnRule {
+	scope = constructs.NewConstruct(scope, jsii.String("Rules"))
+	targets := list(&awsevents.CfnRule_TargetProperty{
+		Id:  jsii.String("intake"),
+		Arn: queue.QueueArn(),
+		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+			MaximumEventAgeInSeconds: jsii.Number(ruleRetryHours * 60 * 60),
+			MaximumRetryAttempts:     jsii.Number(ruleRetryAttempts),
+		},
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
+	})
+	var rules []awsevents.CfnRule
+	for _, h := range hints() {
+		// AWS lets nobody send a source that starts with "aws.", but a bus policy
+		// may let other accounts in: only ours count.
+		h.pattern["account"] = s.accountIDs()
+		rules = append(rules, awsevents.NewCfnRule(scope, jsii.String(h.id), &awsevents.CfnRuleProps{
+			Description: jsii.String("licenseguard: " + h.description), EventPattern: h.pattern, Targets: targets,
+		}))
+	}
+	rules = append(rules, awsevents.NewCfnRule(scope, jsii.String("Tick"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("licenseguard: folds what is due by time alone"),
+		ScheduleExpression: jsii.String("rate(1 minute)"), Targets: targets,
+	}))
+
+	var arns []*string
+	for _, rule := range rules {
+		arns = append(arns, rule.AttrArn())
+	}
+	for _, q := range []awssqs.Queue{queue, deadLetters} {
+		q.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        jsii.String("OurRulesOnly"),
+			Principals: list[awsiam.IPrincipal](awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)),
+			Actions:    jsii.Strings("sqs:SendMessage"),
+			Resources:  list(q.QueueArn()),
+			// A rule's ARN holds the account, so nobody else's rule passes.
+			Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": arns}},
+		}))
+	}
+	return rules
+}

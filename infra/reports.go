@@ -1,0 +1,222 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsglue"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"licenseguard/shared/config"
+)
+
+const (
+	snapshotTimeout = 5 * 60
+	// Auditors ask for the last year; older reports are read rarely, but kept.
+	infrequentAfterDays    = 90
+	queryResultDays        = 30
+	accessLogDays          = 400
+	unfinishedUploadDays   = 7
+	queryScanLimitBytes    = 100 << 30 // stops a query that reads everything by mistake
+	firstPartition         = "2026-01-01"
+	parquetSerde           = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+	parquetInput           = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+	parquetOutput          = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+	jsonSerde              = "org.openx.data.jsonserde.JsonSerDe"
+	jsonInput              = "org.apache.hadoop.mapred.TextInputFormat"
+	jsonOutput             = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+	datePartitionFormat    = "yyyy-MM-dd" // config.DatePartitionLayout, in Java's words
+	datePartitionRangeFrom = firstPartition + ",NOW"
+)
+
+// reports is the bucket of the change log and the snapshots, and what Athena
+// needs to read it with SQL.
+type reports struct {
+	bucket    awss3.Bucket
+	workGroup awsathena.CfnWorkGroup
+}
+
+func newReports(scope constructs.Construct, s settings) reports {
+	scope = constructs.NewConstruct(scope, jsii.String("Reports"))
+	bucket := newReportBucket(scope, s)
+	database := awsglue.NewCfnDatabase(scope, jsii.String("Database"), &awsglue.CfnDatabaseProps{
+		CatalogId: awscdk.Aws_ACCOUNT_ID(),
+		DatabaseInput: &awsglue.CfnDatabase_DatabaseInputProperty{
+			Name: jsii.String(config.GlueDatabase), Description: jsii.String("licenseguard: counts of licenses, and what changed them"),
+		},
+	})
+	json, parquet := format{jsonSerde, jsonInput, jsonOutput, "json"}, format{parquetSerde, parquetInput, parquetOutput, "parquet"}
+	tables := []reportTable{
+		{config.GlueTableChanges, "each change of a license, as it was recorded", config.PrefixChanges, changeColumns, json},
+		{config.GlueTablePositions, "where each license stood at each snapshot", config.PrefixPositions, positionColumns, parquet},
+		{config.GlueTableUsage, "what consumed each license at each snapshot", config.PrefixUsage, usageColumns, parquet},
+	}
+	for _, t := range tables {
+		t.add(scope, bucket, database)
+	}
+	workGroup := newWorkGroup(scope, bucket)
+	addNamedQueries(scope, workGroup, database)
+	return reports{bucket, workGroup}
+}
+
+// newReportBucket makes the bucket with S3's own encryption, not a key of ours:
+// reports are evidence for years, and a key that somebody schedules for deletion
+// would take all of them with it. Who reads is for the bucket's policy to say.
+func newReportBucket(scope constructs.Construct, s settings) awss3.Bucket {
+	accessLogs := awss3.NewBucket(scope, jsii.String("AccessLogs"), &awss3.BucketProps{
+		Encryption:        awss3.BucketEncryption_S3_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		RemovalPolicy:     s.removal(),
+		LifecycleRules:    list(&awss3.LifecycleRule{Id: jsii.String("expire"), Expiration: days(accessLogDays)}),
+	})
+	cdknag.NagSuppressions_AddResourceSuppressions(accessLogs, list(&cdknag.NagPackSuppression{
+		Id: jsii.String("AwsSolutions-S1"), Reason: jsii.String("This bucket takes the access logs; logging its own accesses would never end."),
+	}), nil)
+	return awss3.NewBucket(scope, jsii.String("Bucket"), &awss3.BucketProps{
+		Encryption:             awss3.BucketEncryption_S3_MANAGED,
+		EnforceSSL:             jsii.Bool(true),
+		MinimumTLSVersion:      jsii.Number(1.2),
+		BlockPublicAccess:      awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:        awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		Versioned:              jsii.Bool(true),
+		ServerAccessLogsBucket: accessLogs,
+		ServerAccessLogsPrefix: jsii.String("reports/"),
+		RemovalPolicy:          s.removal(),
+		LifecycleRules: list(
+			&awss3.LifecycleRule{
+				Id: jsii.String("infrequent-access"),
+				Transitions: list(&awss3.Transition{
+					StorageClass: awss3.StorageClass_INFREQUENT_ACCESS(), TransitionAfter: days(infrequentAfterDays),
+				}),
+				AbortIncompleteMultipartUploadAfter: days(unfinishedUploadDays),
+			},
+			&awss3.LifecycleRule{
+				Id: jsii.String("query-results"), Prefix: jsii.String(config.PrefixQueryResults),
+				Expiration: days(queryResultDays), NoncurrentVersionExpiration: days(1),
+			},
+		),
+	})
+}
+
+func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }
+
+// allowWrite lets the function put objects under one folder of the bucket. It
+// may neither read nor delete them, and a version overwritten is kept.
+func (r reports) allowWrite(f function, prefix string) {
+	f.allow("Write"+title(prefix[:len(prefix)-1]), []string{"s3:PutObject"}, *r.bucket.BucketArn()+"/"+prefix+"*")
+	f.acceptWildcard("Object keys carry dates and revisions; the folder is as close as a policy gets.",
+		&cdknag.RegexAppliesTo{Regex: jsii.String(`/^Resource::<Reports.*\.Arn>/` + prefix + `\*$/`)})
+}
+
+func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) function {
+	f := newFunction(scope, s, functionSpec{
+		name: config.FunctionSnapshot, description: "Writes positions and usage as Parquet", timeout: snapshotTimeout,
+		environment: map[string]*string{
+			config.EnvLedgerTable:  l.table.TableName(),
+			config.EnvReportBucket: r.bucket.BucketName(),
+		},
+	})
+	l.allowRead(f, "dynamodb:GetItem", "dynamodb:Query")
+	r.allowWrite(f, config.PrefixPositions)
+	r.allowWrite(f, config.PrefixUsage)
+	f.every("rate(1 hour)")
+	return f
+}
+
+type format struct{ serde, input, output, classification string }
+
+type reportTable struct {
+	name, description, prefix string
+	columns                   []column
+	format                    format
+}
+
+// add makes the table. Its partitions are computed from the query, not stored:
+// no crawler has to find a new day first.
+func (t reportTable) add(scope constructs.Construct, bucket awss3.Bucket, database awsglue.CfnDatabase) {
+	location := jsii.String("s3://" + *bucket.BucketName() + "/" + t.prefix)
+	awsglue.NewCfnTable(scope, jsii.String(title(t.name)), &awsglue.CfnTableProps{
+		CatalogId:    awscdk.Aws_ACCOUNT_ID(),
+		DatabaseName: database.Ref(),
+		TableInput: &awsglue.CfnTable_TableInputProperty{
+			Name: jsii.String(t.name), Description: jsii.String(t.description), TableType: jsii.String("EXTERNAL_TABLE"),
+			PartitionKeys: list(&awsglue.CfnTable_ColumnProperty{Name: jsii.String(config.DatePartition), Type: jsii.String("string")}),
+			Parameters: map[string]any{
+				"classification":            t.format.classification,
+				"projection.enabled":        "true",
+				"projection.dt.type":        "date",
+				"projection.dt.format":      datePartitionFormat,
+				"projection.dt.range":       datePartitionRangeFrom,
+				"storage.location.template": *location + config.DatePartition + "=${" + config.DatePartition + "}/",
+			},
+			StorageDescriptor: &awsglue.CfnTable_StorageDescriptorProperty{
+				Location: location, Columns: glueColumns(t.columns),
+				InputFormat: jsii.String(t.format.input), OutputFormat: jsii.String(t.format.output),
+				SerdeInfo: &awsglue.CfnTable_SerdeInfoProperty{SerializationLibrary: jsii.String(t.format.serde)},
+			},
+		},
+	})
+}
+
+func newWorkGroup(scope constructs.Construct, bucket awss3.Bucket) awsathena.CfnWorkGroup {
+	return awsathena.NewCfnWorkGroup(scope, jsii.String("WorkGroup"), &awsathena.CfnWorkGroupProps{
+		Name:                  jsii.String(*awscdk.Aws_STACK_NAME() + "-reports"),
+		Description:           jsii.String("licenseguard: questions to the reports"),
+		RecursiveDeleteOption: true,
+		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
+			EnforceWorkGroupConfiguration:   true,
+			PublishCloudWatchMetricsEnabled: true,
+			BytesScannedCutoffPerQuery:      jsii.Number(queryScanLimitBytes),
+			ResultConfiguration: &awsathena.CfnWorkGroup_ResultConfigurationProperty{
+				OutputLocation: jsii.String("s3://" + *bucket.BucketName() + "/" + config.PrefixQueryResults),
+				EncryptionConfiguration: &awsathena.CfnWorkGroup_EncryptionConfigurationProperty{
+					EncryptionOption: jsii.String("SSE_S3"),
+				},
+			},
+		},
+	})
+}
+
+// latest is the newest row of each license. A license's last snapshot may lie in
+// yesterday's folder, just after midnight.
+const latest = `WITH latest AS (
+  SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY license_configuration_arn ORDER BY recorded_at DESC) AS age
+    FROM positions
+    WHERE dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')
+  ) WHERE age = 1
+)
+`
+
+func addNamedQueries(scope constructs.Construct, workGroup awsathena.CfnWorkGroup, database awsglue.CfnDatabase) {
+	queries := []struct{ id, name, description, sql string }{
+		{"PositionsNow", "positions now", "Where each license stands.", latest +
+			`SELECT name, license_counting_type, license_count, consumed_licenses, covered_licenses, over_licenses, percent, recorded_at
+FROM latest
+ORDER BY percent DESC NULLS LAST, name`},
+		// A snapshot repeats a row that did not change, so the usage of the
+		// license's newest revision is what stands now.
+		{"WhoConsumes", "who consumes", "Which resources consume each license, the largest first.", latest +
+			`SELECT DISTINCT l.name, u.resource_owner_id, u.resource_type, u.resource_arn, u.consumed_licenses, u.verdict, u.reason, u.first_seen
+FROM usage u
+JOIN latest l ON l.license_configuration_arn = u.license_configuration_arn AND l.revision = u.revision
+WHERE u.dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')
+ORDER BY l.name, u.consumed_licenses DESC, u.resource_arn`},
+		{"OverTheLimit", "over the limit", "Licenses that more is consumed of than the count allows.", latest +
+			`SELECT name, owner_account_id, license_count, license_count_hard_limit, consumed_licenses, covered_licenses, over_licenses, recorded_at
+FROM latest
+WHERE over_licenses > 0
+ORDER BY over_licenses DESC, name`},
+	}
+	for _, q := range queries {
+		query := awsathena.NewCfnNamedQuery(scope, jsii.String(q.id), &awsathena.CfnNamedQueryProps{
+			Name: jsii.String(q.name), Description: jsii.String(q.description), QueryString: jsii.String(q.sql),
+			Database: database.Ref(), WorkGroup: workGroup.Ref(),
+		})
+		query.AddResourceDependency(workGroup, nil)
+	}
+}

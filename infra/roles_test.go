@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licenseguard/shared/config"
+)
+
+// What each role may do, all of it. Who adds an action adds it here too, and says
+// in review why.
+var allowed = map[string]string{
+	"track": `
+		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
+		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
+		ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeInstances
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		logs:CreateLogStream logs:PutLogEvents
+		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
+	"sweep": `
+		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
+		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
+		ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeInstances
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		logs:CreateLogStream logs:PutLogEvents`,
+	"enforce": `
+		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
+		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
+		dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
+		ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DescribeInstances ec2:StopInstances
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		logs:CreateLogStream logs:PutLogEvents
+		sqs:SendMessage`,
+	"publish": `
+		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
+		dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
+		events:PutEvents
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		logs:CreateLogStream logs:PutLogEvents
+		s3:PutObject sns:Publish
+		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
+	"snapshot": `
+		dynamodb:GetItem dynamodb:Query
+		kms:Decrypt kms:DescribeKey
+		logs:CreateLogStream logs:PutLogEvents
+		s3:PutObject`,
+}
+
+// The statements that may have a resource with a wildcard, and why.
+var wildcards = map[string]string{
+	"Observe":            "the Describe actions of EC2 know no resources",
+	"StreamList":         "dynamodb:ListStreams knows no resources",
+	"NeverStopProtected": "a Deny is the safer the more it covers",
+	"Stop":               "which instance is over a limit is known only when it runs",
+	"Tag":                "as Stop",
+	"WriteChanges":       "object keys under a folder",
+	"WritePositions":     "object keys under a folder",
+	"WriteUsage":         "object keys under a folder",
+}
+
+// statements are those of a function's role, from every policy attached to it.
+func (t template) statements(function string) []resource {
+	_, f := t.function(function)
+	role := target(f.at("Role"))
+	var found []resource
+	for _, id := range t.ofType("AWS::IAM::Policy") {
+		roles, _ := t.Resources[id].at("Roles").([]any)
+		if !slices.ContainsFunc(roles, func(r any) bool { return target(r) == role }) {
+			continue
+		}
+		statements, _ := t.Resources[id].at("PolicyDocument.Statement").([]any)
+		for _, s := range statements {
+			found = append(found, resource{Type: function, Properties: s.(map[string]any)})
+		}
+	}
+	return found
+}
+
+func TestRolesMayDoWhatIsListed(t *testing.T) {
+	hub := hub(t)
+	for _, name := range config.Functions() {
+		got := map[string]bool{}
+		for _, s := range hub.statements(name) {
+			if s.at("Effect") == "Allow" {
+				for _, action := range strs(s.at("Action")) {
+					got[action] = true
+				}
+			}
+		}
+		want := strings.Fields(allowed[name])
+		if diff := cmp.Diff(want, sortedKeys(got)); diff != "" {
+			t.Errorf("%s (-listed +allowed):\n%s", name, diff)
+		}
+	}
+}
+
+func TestEachFunctionHasARoleOfItsOwn(t *testing.T) {
+	hub := hub(t)
+	roles := map[string]bool{}
+	for _, name := range config.Functions() {
+		_, f := hub.function(name)
+		roles[target(f.at("Role"))] = true
+	}
+	if got := hub.ofType("AWS::IAM::Role"); !slices.Equal(got, sortedKeys(roles)) || len(got) != len(config.Functions()) {
+		t.Errorf("got roles %v", got)
+	}
+	for _, id := range hub.ofType("AWS::IAM::Role") {
+		check(t, hub.Resources[id], map[string]string{
+			"ManagedPolicyArns": "null", "Policies": "null",
+			"AssumeRolePolicyDocument.Statement.0.Principal": `{"Service":"lambda.amazonaws.com"}`,
+		})
+	}
+	if policies := hub.ofType("AWS::IAM::Policy"); len(policies) != len(config.Functions()) {
+		t.Errorf("got policies %v: one is attached to nobody we know", policies)
+	}
+}
+
+func TestWildcardsHaveReasons(t *testing.T) {
+	hub := hub(t)
+	used := map[string]bool{}
+	for _, name := range config.Functions() {
+		for _, s := range hub.statements(name) {
+			sid, _ := s.at("Sid").(string)
+			for _, action := range strs(s.at("Action")) {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s %s: action %s", name, sid, action)
+				}
+			}
+			for _, on := range strs(s.at("Resource")) {
+				if strings.Contains(on, "*") {
+					used[sid] = true
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(sortedKeys(wildcards), sortedKeys(used)); diff != "" {
+		t.Errorf("(-with a reason +used):\n%s", diff)
+	}
+}
+
+// Only enforce stops and tags, only what it may, and nobody terminates.
+func TestWhoMayTouchInstances(t *testing.T) {
+	hub := hub(t)
+	if text := compact(hub.Resources); strings.Contains(text, "ec2:Terminate") {
+		t.Error("something may terminate instances")
+	}
+	const instances = `{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":ec2:",{"Ref":"AWS::Region"},":",{"Ref":"AWS::AccountId"},":instance/*"]]}`
+	want := map[string]map[string]string{
+		"Stop": {"Effect": `"Allow"`, "Action": `"ec2:StopInstances"`, "Resource": instances},
+		"NeverStopProtected": {
+			"Effect": `"Deny"`, "Action": `"ec2:StopInstances"`, "Resource": `"*"`,
+			"Condition": `{"StringEquals":{"aws:ResourceTag/licenseguard:protected":"true"}}`,
+		},
+		"Tag": {
+			"Effect": `"Allow"`, "Action": `"ec2:CreateTags"`, "Resource": instances,
+			"Condition": `{"ForAllValues:StringEquals":{"aws:TagKeys":["licenseguard:status","licenseguard:reason"]},"Null":{"aws:TagKeys":"false"}}`,
+		},
+	}
+	var seen []string
+	for _, name := range config.Functions() {
+		for _, s := range hub.statements(name) {
+			for _, action := range strs(s.at("Action")) {
+				if !strings.HasPrefix(action, "ec2:") || strings.HasPrefix(action, "ec2:Describe") {
+					continue
+				}
+				sid, _ := s.at("Sid").(string)
+				seen = append(seen, name+" "+sid)
+				check(t, s, want[sid])
+			}
+		}
+	}
+	slices.Sort(seen)
+	if diff := cmp.Diff([]string{"enforce NeverStopProtected", "enforce Stop", "enforce Tag"}, seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The ledger's users name the table and the index, and use its key through
+// DynamoDB alone.
+func TestLedgerStatements(t *testing.T) {
+	hub := hub(t)
+	table := hub.output(config.OutputLedgerTable)
+	for _, name := range config.Functions() {
+		for _, s := range hub.statements(name) {
+			switch s.at("Sid") {
+			case "Ledger":
+				if got := compact(s.at("Resource")); !strings.Contains(got, table) {
+					t.Errorf("%s: %s", name, got)
+				}
+			case "LedgerKey":
+				if got := compact(s.at("Condition.StringEquals.kms:ViaService")); !strings.Contains(got, "dynamodb.") {
+					t.Errorf("%s uses the key via %s", name, got)
+				}
+			}
+		}
+	}
+}
+
+// cdk-nag's AwsSolutions rules find nothing that we did not answer.
+func TestNagIsClean(t *testing.T) {
+	dir := hub(t).dir
+	reports, err := filepath.Glob(filepath.Join(dir, "AwsSolutions-*-NagReport.csv"))
+	if err != nil || len(reports) != 1 {
+		t.Fatalf("got reports %v, %v: cdk-nag did not run", reports, err)
+	}
+	file, err := os.Open(reports[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil || len(rows) < 2 {
+		t.Fatalf("got %d rows, %v", len(rows), err)
+	}
+	suppressed := 0
+	for _, row := range rows[1:] {
+		rule, where, compliance, reason := row[0], row[1], row[2], row[3]
+		switch compliance {
+		case "Compliant":
+		case "Suppressed":
+			suppressed++
+			if len(reason) < 20 {
+				t.Errorf("%s at %s is suppressed for %q", rule, where, reason)
+			}
+		default:
+			t.Errorf("%s at %s: %s: %s", rule, where, compliance, row[5])
+		}
+	}
+	t.Logf("%d checks, %d findings answered with a reason", len(rows)-1, suppressed)
+}
