@@ -40,10 +40,38 @@ func (c *Committer) Apply(ctx context.Context, id string, b Batch) (*License, Re
 // 0, for one that does not exist yet.
 func (c *Committer) ApplyTo(ctx context.Context, l *License, b Batch) (*License, Result, error) {
 	l, result, err := c.commit(ctx, l, b)
+	if err == nil {
+		l, err = c.settle(ctx, l)
+	}
+	return l, result, err
+}
+
+// settle goes on folding what a fold left because of its size.
+func (c *Committer) settle(ctx context.Context, l *License) (*License, error) {
+	var err error
 	for err == nil && l.Unsettled {
 		l, _, err = c.commit(ctx, l, Batch{})
 	}
-	return l, result, err
+	return l, err
+}
+
+// Claim folds claims into a license in steps of MaxClaims and returns how many
+// commits changed it.
+func (c *Committer) Claim(ctx context.Context, l *License, claims []Claim) (changes int, err error) {
+	for len(claims) > 0 {
+		n := min(len(claims), MaxClaims)
+		b := Batch{Claims: claims[:n], Partial: n < len(claims)}
+		claims = claims[n:]
+		var result Result
+		if l, result, err = c.commit(ctx, l, b); err != nil {
+			return changes, err
+		}
+		if result.Change != nil {
+			changes++
+		}
+	}
+	_, err = c.settle(ctx, l)
+	return changes, err
 }
 
 func (c *Committer) commit(ctx context.Context, l *License, b Batch) (*License, Result, error) {

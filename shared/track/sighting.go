@@ -273,17 +273,8 @@ func (t *Tracker) foldOne(ctx context.Context, id string, claims []ledger.Claim,
 	if err != nil {
 		return err
 	}
-	committer := t.committer()
 	slices.SortStableFunc(claims, func(a, b ledger.Claim) int { return a.Generation.Launch.Compare(b.Generation.Launch) })
-	for chunk := range slices.Chunk(claims, ledger.MaxClaims) {
-		next, result, err := committer.ApplyTo(ctx, l, ledger.Batch{Claims: chunk})
-		if err != nil {
-			return err
-		}
-		if result.Change != nil {
-			r.changes++
-		}
-		l = next
-	}
-	return nil
+	changes, err := t.committer().Claim(ctx, l, claims)
+	r.changes += changes
+	return err
 }

@@ -94,6 +94,10 @@ func state(p snapshot.Position) string {
 
 // Usage prints who consumes a license, and why.
 func Usage(w io.Writer, usages []snapshot.Usage) {
+	if len(usages) == 0 {
+		fmt.Fprintln(w, "nothing uses it")
+		return
+	}
 	rows := make([][]string, len(usages))
 	for i, u := range usages {
 		id := u.ResourceARN[strings.LastIndexByte(u.ResourceARN, '/')+1:]
@@ -166,7 +170,7 @@ func sentence(d *ledger.Delta) string {
 	case d.From == d.To && d.Before == d.Licenses:
 		return ""
 	case d.To == ledger.Released:
-		return fmt.Sprintf("%s is %s: its licenses are free again", who, d.State)
+		return fmt.Sprintf("%s is %s: %s", who, d.State, plural(d.Before, "license is free again", "licenses are free again"))
 	case d.To == ledger.Covered:
 		return fmt.Sprintf("%s covered: %s", who, d.Explanation)
 	case d.To == ledger.Over:
@@ -180,6 +184,13 @@ func sentence(d *ledger.Delta) string {
 	default:
 		return fmt.Sprintf("%s %s: %s", who, d.To, d.Explanation)
 	}
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func answer(a ledger.Answer) string {

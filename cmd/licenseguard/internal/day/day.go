@@ -41,14 +41,13 @@ const (
 type Day struct {
 	Pipeline *pipeline.Pipeline
 
-	out    io.Writer
-	now    time.Time
-	fleet  *fleet.Fleet
-	events [][]byte
-	sent   int // how many of events were sent
-	number int
-	quiet  bool // count commits instead of printing them
-	silent int
+	out     io.Writer
+	now     time.Time
+	fleet   *fleet.Fleet
+	events  [][]byte
+	sent    int // how many of events were sent
+	number  int
+	commits int
 }
 
 // Open makes the day's fleet and pipeline in a folder, with a story told to out.
@@ -80,6 +79,7 @@ func (d *Day) Play(ctx context.Context) error {
 		{"10:00", "Auto Scaling adds a sixth: over the limit too, but stopping it would start a loop", d.autoScaling},
 		{"10:30", "A third host takes the operating system: observe mode says what it would do", d.thirdHost},
 		{"11:00", "Windows starts on shared hardware: its license allows Dedicated Hosts only", d.wrongTenancy},
+		{"11:15", "SQL Server starts on shared hardware: its cores count, 4 of 64", d.sqlServer},
 		{"11:30", "A fourth machine installs the backup agent: a soft limit only alerts", d.softOverrun},
 		{"13:00", "The owner stops one Oracle server: the oldest that waits is covered", d.ownerStops},
 		{"14:00", "A server is terminated", d.terminate},
@@ -110,14 +110,17 @@ func (d *Day) to(ctx context.Context, clock string) error {
 		if err := d.Pipeline.Tick(ctx); err != nil {
 			return err
 		}
+		if err := d.deliver(ctx); err != nil { // what the tick's actions made EC2 send
+			return err
+		}
 	}
 	return nil
 }
 
 // committed tells what a commit did.
 func (d *Day) committed(c *ledger.Change) {
-	d.silent++
-	if d.quiet || c.Reason == "configuration" && len(c.Deltas) == 0 {
+	d.commits++
+	if c.Reason == "configuration" && len(c.Deltas) == 0 {
 		return
 	}
 	console.Change(d.out, d.now, c)
@@ -253,6 +256,12 @@ func (d *Day) wrongTenancy(ctx context.Context) error {
 	return err
 }
 
+func (d *Day) sqlServer(ctx context.Context) error {
+	_, err := d.launch(ctx, license.Instance{Type: "r5.2xlarge", ImageID: amiPlain, CPUOptions: license.CPUOptions{Cores: 4, ThreadsPerCore: 2},
+		Tags: map[string]string{"Name": "sql-reporting", "Software": "sqlserver-2022"}})
+	return err
+}
+
 func (d *Day) softOverrun(ctx context.Context) error {
 	_, err := d.launch(ctx, license.Instance{Type: "t3.large", ImageID: amiPlain, CPUOptions: license.CPUOptions{Cores: 1, ThreadsPerCore: 2},
 		Tags: map[string]string{"Name": "files", "Backup": "yes", "Agent": "2.1"}})
@@ -300,14 +309,14 @@ func (d *Day) replay(ctx context.Context) error {
 	again := slices.Concat(d.events, d.events)
 	random := rand.New(rand.NewPCG(1, 2))
 	random.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
-	commits, alerts := d.silent, len(d.Pipeline.Alerts)
+	commits, alerts := d.commits, len(d.Pipeline.Alerts)
 	for _, body := range again {
 		d.Pipeline.Send(body)
 	}
 	if err := d.Pipeline.Drain(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "          %d events delivered again: %d commits, %d alerts\n", len(again), d.silent-commits, len(d.Pipeline.Alerts)-alerts)
+	fmt.Fprintf(d.out, "          %d events delivered again: %d commits, %d alerts\n", len(again), d.commits-commits, len(d.Pipeline.Alerts)-alerts)
 	return nil
 }
 

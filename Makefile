@@ -1,0 +1,92 @@
+# Everything is done from here; `make help` lists the targets.
+# One flag set for build and test: each other one compiles the AWS SDK again.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+# jsii and the CDK print banners about the Node version; the pins are ours.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+export NODE_NO_WARNINGS := 1
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+FUNCTIONS := track sweep enforce publish snapshot
+# What compiles without the CDK and without service/ec2, and is quick to test.
+CORE := ./events/... ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
+	./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/snapshot/... ./shared/telemetry/... \
+	./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
+	./cmd/... ./scripts/...
+CLOUD := ./shared/adapter/... ./functions/...
+STACK ?= Licenseguard
+CDK := npx --no-install cdk --no-notices
+FLEET_FLAGS = $(if $(FLEET),--fleet $(FLEET)) $(if $(LICENSES),--licenses $(LICENSES)) $(if $(HOSTS),--hosts $(HOSTS))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln bench fuzz catalog clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
+
+demo: cli ## play a fleet's day; FLEET=FILE LICENSES=FILE [HOSTS=FILE] counts your own
+	@./bin/licenseguard demo $(FLEET_FLAGS)
+
+up: cli ## keep running on FLEET=FILE LICENSES=FILE [HOSTS=FILE]
+	@./bin/licenseguard up $(FLEET_FLAGS)
+
+cli: ## build bin/licenseguard
+	@go build -o bin/licenseguard ./cmd/licenseguard
+
+build: ## build the functions for Lambda into dist/
+	@./scripts/build-functions $(FUNCTIONS)
+
+test: test-core test-cloud test-infra test-integration ## every test
+
+test-core: ## the core and the command line: pure Go
+	go vet $(CORE)
+	go test -shuffle=on $(CORE)
+
+test-race: ## the core under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/adapter/boltledger/...
+
+test-cloud: ## adapters and functions
+	go vet $(CLOUD)
+	go test -shuffle=on $(CLOUD)
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+test-infra: build node_modules/.package-lock.json ## the stack: assertions, cdk-nag, deployment to moto
+	go vet ./infra
+	./scripts/with-tools go test -count=1 ./infra
+
+test-integration: build node_modules/.package-lock.json ## the shipped mains against moto and DynamoDB Local
+	./scripts/with-tools go test -count=1 ./shared/integration/...
+
+synth: build node_modules/.package-lock.json ## synthesize the stack into cdk.out/
+	$(CDK) synth --quiet
+
+deploy: build node_modules/.package-lock.json cli ## deploy the stack, run a first sweep, say what is missing
+	$(CDK) deploy $(STACK)
+	./scripts/first-sweep $(STACK)
+	./bin/licenseguard doctor --stack $(STACK)
+
+diff: build node_modules/.package-lock.json ## what a deployment would change
+	$(CDK) diff $(STACK)
+
+destroy: node_modules/.package-lock.json ## remove the stack; table and bucket stay unless retain=false
+	$(CDK) destroy $(STACK)
+
+bench: ## benchmarks of the core
+	go test -run '^$$' -bench . -benchmem ./shared/ledger/... ./shared/event/... ./shared/catalog/...
+
+FUZZTIME ?= 10s
+fuzz: ## fuzz every parser for FUZZTIME
+	./scripts/fuzz $(FUZZTIME)
+
+lint: ## format and vet
+	@test -z "$$(gofmt -l cmd events functions infra scripts shared | tee /dev/stderr)"
+	go vet $(CORE) $(CLOUD) ./infra
+
+catalog: ## refresh the instance types from your account
+	aws ec2 describe-instance-types --output json | go run ./scripts/gen/catalog
+
+clean: ## remove what was built
+	rm -rf bin dist cdk.out
