@@ -1,0 +1,99 @@
+package shared_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rule bans imports for a set of packages, with the reason.
+type rule struct {
+	packages []string
+	allowed  func(dependency string) bool
+	reason   string
+}
+
+func standardOrOurs(d string) bool {
+	return strings.HasPrefix(d, "licenseguard/") || !strings.Contains(strings.SplitN(d, "/", 2)[0], ".")
+}
+
+func noAWS(d string) bool {
+	return !strings.HasPrefix(d, "github.com/aws/") && !strings.HasPrefix(d, "github.com/aws-cdk")
+}
+
+var rules = []rule{
+	{[]string{"license", "ledger", "event", "catalog", "config"}, standardOrOurs,
+		"the core must be provable, and readable, without anything but Go"},
+	{[]string{"license", "ledger", "event", "catalog"}, func(d string) bool { return !strings.HasPrefix(d, "licenseguard/shared/adapter") },
+		"the core must not know how it is stored"},
+	{[]string{"track", "enforce", "publish", "snapshot", "telemetry", "licensefile"}, noAWS,
+		"the use-cases must run without AWS: that is what the demonstration and the simulator do"},
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, r := range rules {
+		for _, name := range r.packages {
+			deps := dependencies(t, "licenseguard/shared/"+name)
+			for _, d := range deps {
+				if !r.allowed(d) {
+					t.Errorf("shared/%s depends on %s: %s", name, d, r.reason)
+				}
+			}
+		}
+	}
+}
+
+// TestOnlyAdaptersImportAWS looks at every package in shared, so that a new one
+// is not forgotten.
+func TestOnlyAdaptersImportAWS(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports ","}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		path, imports, _ := strings.Cut(line, " ")
+		if strings.Contains(path, "/shared/adapter/") || strings.Contains(path, "/shared/integration") {
+			continue
+		}
+		seen++
+		for _, d := range strings.Split(imports, ",") {
+			if !noAWS(d) {
+				t.Errorf("%s imports %s; in shared only adapters may import AWS", path, d)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Fatalf("only %d packages were looked at", seen)
+	}
+}
+
+// TestEC2IsImportedOnce: service/ec2 takes minutes to compile.
+func TestEC2IsImportedOnce(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports ","}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(out), "\n") {
+		path, imports, _ := strings.Cut(line, " ")
+		if strings.Contains(imports, "service/ec2") && path != "licenseguard/shared/adapter/ec2cloud" {
+			t.Errorf("%s imports service/ec2; only ec2cloud may", path)
+		}
+	}
+}
+
+func dependencies(t *testing.T, path string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", path).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", path, err)
+	}
+	deps := strings.Fields(string(out))
+	if len(deps) == 0 {
+		t.Fatalf("go list shows no package for %s; this test cannot see anything", path)
+	}
+	return deps
+}
