@@ -1,0 +1,306 @@
+package enforce_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"licenseguard/shared/adapter/boltledger"
+	"licenseguard/shared/catalog"
+	"licenseguard/shared/enforce"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+	"licenseguard/shared/track"
+)
+
+const account = "123456789012"
+
+var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+
+// account's instances, each with the errors that its next calls give.
+type cloud struct {
+	t         *testing.T
+	instances map[string]*machine
+}
+
+type machine struct {
+	license.Instance
+	look, stop []error // given one after the other, then none
+	tags       map[string]string
+	stops      int
+}
+
+func next(errs *[]error) error {
+	if len(*errs) == 0 {
+		return nil
+	}
+	err := (*errs)[0]
+	*errs = (*errs)[1:]
+	return err
+}
+
+func (c *cloud) Look(_ context.Context, _ track.Scope, id string) (license.Instance, bool, error) {
+	m, ok := c.instances[id]
+	if !ok {
+		return license.Instance{}, false, nil
+	}
+	return m.Instance, true, next(&m.look)
+}
+
+func (c *cloud) Tag(_ context.Context, _ track.Scope, id string, tags map[string]string) error {
+	c.instances[id].tags = tags
+	return nil
+}
+
+func (c *cloud) Stop(_ context.Context, _ track.Scope, id string) error {
+	m := c.instances[id]
+	if err := next(&m.stop); err != nil {
+		return err
+	}
+	if m.State != license.Running {
+		c.t.Errorf("%s was stopped while %s", id, m.State)
+	}
+	m.stops++
+	m.State = license.Stopping
+	return nil
+}
+
+type fixture struct {
+	*enforce.Enforcer
+	t     *testing.T
+	store *boltledger.Store
+	cloud *cloud
+	now   time.Time
+	queue []*ledger.Change
+}
+
+// newFixture has one license of one instance, mode stop, and n running
+// instances that claim it, a second apart: the first is covered.
+func newFixture(t *testing.T, n int, budget int) *fixture {
+	t.Helper()
+	f := &fixture{t: t, now: start, cloud: &cloud{t: t, instances: make(map[string]*machine)}}
+	var err error
+	f.store, err = boltledger.Open(filepath.Join(t.TempDir(), "ledger.db"), boltledger.Options{Volatile: true,
+		OnCommit: func(c *ledger.Change) { f.queue = append(f.queue, c) }})
+	f.must(err)
+	t.Cleanup(func() { _ = f.store.Close() })
+	f.Enforcer = &enforce.Enforcer{Store: f.store, Instances: f.cloud, Catalog: catalog.Embedded(), Accounts: []string{account},
+		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler)}
+	one := int64(1)
+	c, err := license.Amend(nil, license.Configuration{ID: "lic-a", Name: "A", CountingType: license.CountInstance, Count: &one, HardLimit: true,
+		Enforcement: license.Enforcement{Mode: license.Stop, ActionsPerHour: budget, Settle: time.Minute}}, f.now, "test")
+	f.must(err)
+	_, _, err = f.committer().ApplyTo(context.Background(), &ledger.License{Configuration: license.Configuration{ID: "lic-a"}}, ledger.Batch{Configuration: &c})
+	f.must(err)
+	var claims []ledger.Claim
+	for i := range n {
+		f.now = f.now.Add(time.Second)
+		id := name(i)
+		in := license.Instance{ID: license.NewResourceID(account, "us-east-1", id), Type: "m5.large", State: license.Running, LaunchTime: f.now, Tenancy: license.TenancyDefault}
+		f.cloud.instances[id] = &machine{Instance: in}
+		claims = append(claims, ledger.Claim{Instance: in, Generation: ledger.Generation{Launch: f.now, Rank: in.State.Rank()},
+			Held: &license.Held{ConfigurationID: "lic-a", Kind: license.ByTag, Value: "x", Since: f.now}, Offered: start, Observed: f.now, Happened: f.now})
+	}
+	_, err = f.committer().claim(claims)
+	f.must(err)
+	return f
+}
+
+func name(i int) string { return fmt.Sprintf("i-%017x", i) }
+
+type committer struct {
+	*ledger.Committer
+	f *fixture
+}
+
+func (f *fixture) committer() committer {
+	return committer{&ledger.Committer{Store: f.store, Catalog: catalog.Embedded(), Now: func() time.Time { return f.now }}, f}
+}
+
+func (c committer) claim(claims []ledger.Claim) (int, error) {
+	l, err := c.f.store.Load(context.Background(), "lic-a")
+	if err != nil {
+		return 0, err
+	}
+	return c.Claim(context.Background(), l, claims)
+}
+
+func (f *fixture) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// run hands the stream on and runs what is due.
+func (f *fixture) run() enforce.Report {
+	f.t.Helper()
+	for _, c := range f.queue {
+		f.must(f.Queue(context.Background(), c))
+		f.must(f.Queue(context.Background(), c)) // delivered twice
+	}
+	f.queue = nil
+	r, err := f.Run(context.Background())
+	f.must(err)
+	return r
+}
+
+func (f *fixture) pass(d time.Duration) (total enforce.Report) {
+	f.t.Helper()
+	for end := f.now.Add(d); f.now.Before(end); f.now = f.now.Add(time.Minute) {
+		r := f.run()
+		total.Stopped += r.Stopped
+		total.Tagged += r.Tagged
+		total.Failed += r.Failed
+	}
+	return total
+}
+
+func (f *fixture) pending() int {
+	f.t.Helper()
+	p, err := f.store.PendingActions(context.Background())
+	f.must(err)
+	return len(p)
+}
+
+func TestSettleWindowThenStop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 3, 10)
+	if r := f.run(); r.Stopped != 0 || r.Postponed != 2 {
+		t.Errorf("within the settle window: %+v, want two postponed", r)
+	}
+	f.now = f.now.Add(time.Minute)
+	if r := f.run(); r.Stopped != 2 {
+		t.Errorf("after it: %+v, want two stopped", r)
+	}
+	if f.cloud.instances[name(0)].stops != 0 {
+		t.Error("the covered instance was stopped")
+	}
+	if r := f.pass(2 * time.Hour); r.Stopped != 0 || f.pending() != 0 {
+		t.Errorf("later: %+v, %d pending, want nothing more", r, f.pending())
+	}
+}
+
+func TestErrorsAreTriedAgainAndNobodyIsForgotten(t *testing.T) {
+	t.Parallel()
+	throttled := errors.New("RequestLimitExceeded: slow down")
+	f := newFixture(t, 6, 100)
+	f.cloud.instances[name(1)].look = []error{throttled, throttled}
+	f.cloud.instances[name(2)].stop = []error{throttled}
+	f.cloud.instances[name(3)].stop = []error{enforce.ErrNotYet}
+	f.cloud.instances[name(4)].stop = []error{enforce.ErrGone}
+	total := f.pass(3 * time.Hour)
+	for i, stops := range []int{0, 1, 1, 1, 0, 1} {
+		if got := f.cloud.instances[name(i)].stops; got != stops {
+			t.Errorf("instance %d was stopped %d times, want %d", i, got, stops)
+		}
+	}
+	if total.Failed != 3 {
+		t.Errorf("%d failures counted, want 3", total.Failed)
+	}
+	if f.pending() != 0 {
+		t.Errorf("%d actions still pending", f.pending())
+	}
+}
+
+func TestLastLookGuards(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(*machine)
+		tagged bool
+	}{
+		"stop protection":        {func(m *machine) { m.StopProtected = true }, true},
+		"Auto Scaling":           {func(m *machine) { m.Tags = map[string]string{license.TagAutoScalingGroup: "g"} }, true},
+		"tagged as protected":    {func(m *machine) { m.Tags = map[string]string{license.TagProtected: "true"} }, true},
+		"managed by a service":   {func(m *machine) { m.ManagedBy = "eks.amazonaws.com" }, true},
+		"instance store as root": {func(m *machine) { m.RootIsStore = true }, true},
+		"one-time Spot":          {func(m *machine) { m.Spot = true }, true},
+		"data on instance store": {func(m *machine) { m.Type = "m5d.large" }, true},
+		"still starting":         {func(m *machine) { m.State = license.Pending }, false},
+		"stopped by its owner":   {func(m *machine) { m.State = license.Stopped }, false},
+		"restarted since":        {func(m *machine) { m.LaunchTime = m.LaunchTime.Add(time.Hour) }, false},
+	}
+	for name_, c := range cases {
+		t.Run(name_, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, 2, 10)
+			m := f.cloud.instances[name(1)]
+			c.change(m)
+			f.pass(5 * time.Minute)
+			if m.stops != 0 {
+				t.Error("it was stopped")
+			}
+			if got := m.tags != nil; got != c.tagged {
+				t.Errorf("tagged %t, want %t (%v)", got, c.tagged, m.tags)
+			}
+		})
+	}
+}
+
+// TestCrashBetweenGrantAndAction: the intent is there, the action is not; the
+// next run goes on and spends no second unit of the budget.
+func TestCrashBetweenGrantAndAction(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 1)
+	f.run()
+	f.now = f.now.Add(2 * time.Minute)
+	in := f.cloud.instances[name(1)]
+	l, err := f.store.Load(context.Background(), "lic-a")
+	f.must(err)
+	_, result, err := f.committer().ApplyTo(context.Background(), l, ledger.Batch{Grants: []ledger.Grant{{Instance: in.ID, Launch: in.LaunchTime, Action: license.Stop}}})
+	f.must(err)
+	if result.Grants[0].Refused != "" {
+		t.Fatalf("not granted: %+v", result.Grants)
+	}
+	f.now = f.now.Add(time.Minute)
+	if r := f.run(); r.Stopped != 1 {
+		t.Errorf("after the crash: %+v, want the stop", r)
+	}
+}
+
+func TestNoRoomNoStop(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 8, 2)
+	f.now = f.now.Add(2 * time.Minute)
+	if r := f.run(); r.Stopped != 2 || r.Postponed != 5 {
+		t.Errorf("%+v, want 2 stopped and 5 postponed", r)
+	}
+	if r := f.pass(55 * time.Minute); r.Stopped != 0 {
+		t.Errorf("%d more within the hour, want none", r.Stopped)
+	}
+	if r := f.pass(4 * time.Hour); r.Stopped != 5 {
+		t.Errorf("%d in the hours after, want the other 5", r.Stopped)
+	}
+}
+
+// TestRecoverRecreatesLostActions: the stream lost its records.
+func TestRecoverRecreatesLostActions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 4, 10)
+	f.queue = nil
+	f.must(enforce.Recover(context.Background(), f.store, f.now))
+	if f.pending() != 3 {
+		t.Errorf("%d pending, want 3", f.pending())
+	}
+	f.now = f.now.Add(2 * time.Minute)
+	if r := f.run(); r.Stopped != 3 {
+		t.Errorf("%+v, want 3 stopped", r)
+	}
+	f.must(enforce.Recover(context.Background(), f.store, f.now))
+	if f.pending() != 0 {
+		t.Errorf("%d pending after they were answered, want none", f.pending())
+	}
+}
+
+func TestAnotherAccountIsNotTouched(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	f.Accounts = []string{"999999999999"}
+	if r := f.pass(5 * time.Minute); r.Stopped+r.Tagged != 0 {
+		t.Errorf("%+v, want nothing done", r)
+	}
+}
