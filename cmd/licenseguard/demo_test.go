@@ -43,6 +43,14 @@ func TestDemoEndsWithThePositions(t *testing.T) {
 	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Backup agent") {
 		t.Errorf("the last line is %q, want the last row of the positions", last)
 	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Join(lines[len(lines)-7:], "\n")
+	if !strings.Contains(string(readme), table) {
+		t.Errorf("the README shows another table than the demonstration prints:\n%s", table)
+	}
 }
 
 // TestOwnFleetByHand: fleet.json and hosts.json against licenses.yaml.
