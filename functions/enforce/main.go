@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -25,7 +24,7 @@ import (
 
 func main() {
 	log := telemetry.Logger(os.Stdout, config.FunctionEnforce)
-	h, err := wire(context.Background(), log)
+	h, err := wire(log)
 	if err != nil {
 		log.Error("enforce does not start", "error", err)
 		os.Exit(1)
@@ -33,12 +32,12 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-func wire(ctx context.Context, log *slog.Logger) (*handler.Enforce, error) {
+func wire(log *slog.Logger) (*handler.Enforce, error) {
 	env, err := config.LoadEnforce(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.FromEnvironment()
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -30,7 +29,7 @@ import (
 
 func main() {
 	log := telemetry.Logger(os.Stdout, config.FunctionPublish)
-	h, err := wire(context.Background(), log)
+	h, err := wire(log)
 	if err != nil {
 		log.Error("publish does not start", "error", err)
 		os.Exit(1)
@@ -38,12 +37,12 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-func wire(ctx context.Context, log *slog.Logger) (*handler.Publish, error) {
+func wire(log *slog.Logger) (*handler.Publish, error) {
 	env, err := config.LoadPublish(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.FromEnvironment()
 	if err != nil {
 		return nil, err
 	}

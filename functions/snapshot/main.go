@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/parquetfile"
 	"licenseguard/shared/adapter/s3archive"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
@@ -24,7 +24,7 @@ import (
 
 func main() {
 	log := telemetry.Logger(os.Stdout, config.FunctionSnapshot)
-	h, err := wire(context.Background(), log)
+	h, err := wire(log)
 	if err != nil {
 		log.Error("snapshot does not start", "error", err)
 		os.Exit(1)
@@ -32,18 +32,18 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-func wire(ctx context.Context, log *slog.Logger) (*handler.Snapshot, error) {
+func wire(log *slog.Logger) (*handler.Snapshot, error) {
 	env, err := config.LoadSnapshot(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.FromEnvironment()
 	if err != nil {
 		return nil, err
 	}
 	return &handler.Snapshot{Log: log, Metrics: os.Stdout, Snapshotter: &snapshot.Snapshotter{
 		Store:   dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
 		Archive: s3archive.New(s3.NewFromConfig(cfg), env.ReportBucket),
-		Catalog: catalog.Embedded(), Now: time.Now,
+		Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: time.Now,
 	}}, nil
 }

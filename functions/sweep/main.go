@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -24,7 +23,7 @@ import (
 
 func main() {
 	log := telemetry.Logger(os.Stdout, config.FunctionSweep)
-	h, err := wire(context.Background(), log)
+	h, err := wire(log)
 	if err != nil {
 		log.Error("sweep does not start", "error", err)
 		os.Exit(1)
@@ -32,12 +31,12 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-func wire(ctx context.Context, log *slog.Logger) (*handler.Sweep, error) {
+func wire(log *slog.Logger) (*handler.Sweep, error) {
 	env, err := config.LoadSweep(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.FromEnvironment()
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
@@ -26,7 +25,7 @@ import (
 
 func main() {
 	log := telemetry.Logger(os.Stdout, config.FunctionTrack)
-	h, err := wire(context.Background(), log)
+	h, err := wire(log)
 	if err != nil {
 		log.Error("track does not start", "error", err)
 		os.Exit(1)
@@ -34,12 +33,12 @@ func main() {
 	lambda.Start(h.Handle)
 }
 
-func wire(ctx context.Context, log *slog.Logger) (*handler.Track, error) {
+func wire(log *slog.Logger) (*handler.Track, error) {
 	env, err := config.LoadTrack(os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.FromEnvironment()
 	if err != nil {
 		return nil, err
 	}

@@ -6,22 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-
-	"github.com/parquet-go/parquet-go"
 )
-
-// encodeParquet writes rows as one Parquet file.
-func encodeParquet[T any](rows []T) ([]byte, error) {
-	var b bytes.Buffer
-	w := parquet.NewGenericWriter[T](&b, parquet.Compression(&parquet.Snappy))
-	if _, err := w.Write(rows); err != nil {
-		return nil, fmt.Errorf("encode parquet: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode parquet: %w", err)
-	}
-	return b.Bytes(), nil
-}
 
 // encodeCSV writes rows as CSV with a header line. Text that a spreadsheet
 // would take for a formula is led by an apostrophe (OWASP ASVS 1.2.10).

@@ -22,9 +22,16 @@ type Store interface {
 	ledger.Resources
 }
 
+// Encoder writes rows in the form that Athena reads.
+type Encoder interface {
+	Positions(rows []Position) ([]byte, error)
+	Usages(rows []Usage) ([]byte, error)
+}
+
 // Snapshotter writes snapshots.
 type Snapshotter struct {
 	Store   Store
+	Encoder Encoder
 	Archive Archive
 	Catalog license.Catalog
 	Now     func() time.Time
@@ -61,14 +68,14 @@ func (s *Snapshotter) Run(ctx context.Context) (Report, error) {
 		usages = append(usages, UsagesOf(l, facts, now, s.Catalog)...)
 	}
 	r := Report{Licenses: len(positions), Resources: len(usages)}
-	if err := write(ctx, s.Archive, &r, config.PrefixPositions, "positions", positions, now); err != nil {
+	if err := write(ctx, s.Archive, &r, config.PrefixPositions, "positions", positions, s.Encoder.Positions, now); err != nil {
 		return r, err
 	}
-	return r, write(ctx, s.Archive, &r, config.PrefixUsage, "usage", usages, now)
+	return r, write(ctx, s.Archive, &r, config.PrefixUsage, "usage", usages, s.Encoder.Usages, now)
 }
 
-func write[T any](ctx context.Context, archive Archive, r *Report, prefix, name string, rows []T, now time.Time) error {
-	table, err := encodeParquet(rows)
+func write[T any](ctx context.Context, archive Archive, r *Report, prefix, name string, rows []T, encode func([]T) ([]byte, error), now time.Time) error {
+	table, err := encode(rows)
 	if err != nil {
 		return err
 	}

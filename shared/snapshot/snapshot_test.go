@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"licenseguard/shared/adapter/boltledger"
+	"licenseguard/shared/adapter/parquetfile"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -75,7 +76,7 @@ func TestHostileNamesAndNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := folder{}
-	s := snapshot.Snapshotter{Store: store, Archive: out, Catalog: catalog.Embedded(), Now: func() time.Time { return now }}
+	s := snapshot.Snapshotter{Store: store, Archive: out, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: func() time.Time { return now }}
 	if r, err := s.Run(ctx); err != nil || r.Licenses != 1 || r.Resources != len(names) || len(r.Keys) != 4 {
 		t.Fatalf("report %+v, error %v", r, err)
 	}

@@ -63,7 +63,9 @@ func (c *cloud) EachInstances(_ context.Context, _ track.Scope, each func([]lice
 	return c.listFail
 }
 
-func (c *cloud) Hosts(context.Context, track.Scope, []string) ([]license.Host, error) { return nil, nil }
+func (c *cloud) Hosts(context.Context, track.Scope, []string) ([]license.Host, error) {
+	return nil, nil
+}
 
 func (c *cloud) InstanceTypes(_ context.Context, _ track.Scope, names []string) ([]license.InstanceType, error) {
 	if slices.Contains(names, "x9.large") {

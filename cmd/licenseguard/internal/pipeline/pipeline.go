@@ -20,6 +20,7 @@ import (
 	"licenseguard/shared/adapter/boltledger"
 	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/adapter/ledgercodec"
+	"licenseguard/shared/adapter/parquetfile"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/enforce"
@@ -103,7 +104,7 @@ func Open(o Options) (*Pipeline, error) {
 	p.publish = handler.Publish{Log: o.Log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
 		Archive: p, Alerts: queue{p, alertQueue}, Events: queue{p, eventQueue}, Topic: p, Bus: bus{p}, Marks: store, Metrics: io.Discard, Now: o.Now}}
 	p.snapshot = handler.Snapshot{Log: o.Log, Metrics: io.Discard, Snapshotter: &snapshot.Snapshotter{
-		Store: store, Archive: p, Catalog: catalog.Embedded(), Now: o.Now}}
+		Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now}}
 	return p, nil
 }
 
