@@ -26,6 +26,16 @@ import (
 // not know.
 const format = 1
 
+// decoding takes strings that are no valid UTF-8: foreign text gets in as it is,
+// and a license must never become unreadable by what it holds.
+var decoding = func() cbor.DecMode {
+	mode, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return mode
+}()
+
 // maxChange bounds a decoded change, against a bomb in the store.
 const maxChange = 16 << 20
 
@@ -123,7 +133,7 @@ func EncodeEntries(entries []ledger.Entry) ([]byte, error) {
 // DecodeEntries unpacks entries and gives them the page number.
 func DecodeEntries(data []byte, page int) ([]ledger.Entry, error) {
 	var packed packedPage
-	if err := cbor.Unmarshal(data, &packed); err != nil {
+	if err := decoding.Unmarshal(data, &packed); err != nil {
 		return nil, fmt.Errorf("decode entries: %w", err)
 	}
 	if packed.Format != format {

@@ -81,7 +81,7 @@ func EncodeHead(h Head) ([]byte, error) { return cbor.Marshal(h) }
 // DecodeHead unpacks a head.
 func DecodeHead(data []byte) (Head, error) {
 	var h Head
-	if err := cbor.Unmarshal(data, &h); err != nil {
+	if err := decoding.Unmarshal(data, &h); err != nil {
 		return Head{}, fmt.Errorf("decode head: %w", err)
 	}
 	return h, nil

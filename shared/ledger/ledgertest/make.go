@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -40,10 +41,18 @@ func amend(t testing.TB, old *license.Configuration, wanted license.Configuratio
 	return c
 }
 
-// InstanceID returns the id of the n-th instance of the suite.
+// InstanceID returns the id of the n-th instance of the suite. As with EC2's,
+// nothing in it compresses; its last digit is n's.
 func InstanceID(n int) license.ResourceID {
-	return license.NewResourceID(account, region, fmt.Sprintf("i-%017x", n))
+	return license.NewResourceID(account, region, fmt.Sprintf("i-%016x%x", random(n).Uint64(), n%16))
 }
+
+func eventID(n int) string {
+	r := random(n + 1_000_000)
+	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", r.Uint32(), r.Uint32()>>16, r.Uint32()>>16, r.Uint32()>>16, r.Uint64()>>16)
+}
+
+func random(n int) *rand.Rand { return rand.New(rand.NewPCG(uint64(n), 20260301)) }
 
 // Launch returns the claim that the n-th instance was launched n seconds after
 // Start and runs, for the license of an id.
@@ -54,7 +63,7 @@ func Launch(id string, n int) ledger.Claim {
 	return ledger.Claim{
 		Instance: in, Generation: ledger.Generation{Launch: at, Rank: license.Running.Rank()},
 		Held:    &license.Held{ConfigurationID: id, Kind: license.ByAMI, Value: ami, Since: at},
-		Offered: Start.Add(-time.Hour), Observed: at.Add(time.Second), Happened: at, EventID: fmt.Sprintf("event-%d", n),
+		Offered: Start.Add(-time.Hour), Observed: at.Add(time.Second), Happened: at, EventID: eventID(n),
 	}
 }
 
