@@ -142,7 +142,9 @@ func (f *folder) update(m Member, c *Claim) Member {
 		m.Kind, m.Value = c.Held.Kind, c.Held.Value
 		m.Late = lateAssociation(c)
 	}
-	m.Broken = license.Violations(f.rules, m.facts(), c.Host, f.catalog)
+	judged := m.facts()
+	judged.HostID = in.HostID
+	m.Broken = license.Violations(f.rules, judged, c.Host, f.catalog)
 	switch consumes := m.Consuming(f.rules); {
 	case consumes:
 		m.StoppedAt = time.Time{}
@@ -212,11 +214,11 @@ func (e *Entry) member(id license.ResourceID) *Member {
 
 // add appends an entry to a page with room and returns its index.
 func (f *folder) add(e Entry) int {
-	if f.l.Pages == 0 && len(f.l.Entries) >= inlineEntries {
+	if f.l.Pages == 0 && f.inlineWeight()+e.weight() > inlineEntries {
 		f.split()
 	}
 	if f.l.Pages > 0 {
-		e.Page = f.pageWithRoom()
+		e.Page = f.pageWithRoom(e.weight())
 	}
 	f.l.Entries = append(f.l.Entries, e)
 	f.dirty[e.Page] = true
@@ -225,13 +227,33 @@ func (f *folder) add(e Entry) int {
 	return i
 }
 
+func (e *Entry) weight() int {
+	if e.Resource.Type() == license.EC2Host {
+		return hostWeight
+	}
+	return 1
+}
+
+func (f *folder) inlineWeight() int {
+	sum := 0
+	for i := range f.l.Entries {
+		sum += f.l.Entries[i].weight()
+	}
+	return sum
+}
+
 // split moves the entries of a small license into pages.
 func (f *folder) split() {
+	page, filled := 0, 0
 	for i := range f.l.Entries {
-		f.l.Entries[i].Page = i / pageEntries
-		f.dirty[i/pageEntries] = true
+		e := &f.l.Entries[i]
+		if filled+e.weight() > pageEntries {
+			page, filled = page+1, 0
+		}
+		filled += e.weight()
+		e.Page, f.dirty[page] = page, true
 	}
-	f.l.Pages = (len(f.l.Entries) + pageEntries - 1) / pageEntries
+	f.l.Pages = page + 1
 	for i := range f.before {
 		e := f.before[i]
 		e.Page = f.l.Entries[i].Page
@@ -243,16 +265,16 @@ func (f *folder) split() {
 // pageWithRoom prefers the last page, so that a burst touches few, then the
 // emptiest one that is at most half full, so that pages do not outlive their
 // entries, then opens a new one.
-func (f *folder) pageWithRoom() int {
+func (f *folder) pageWithRoom(weight int) int {
 	if f.room == nil {
 		f.room = make([]int, f.l.Pages)
 		for i := range f.l.Entries {
-			f.room[f.l.Entries[i].Page]++
+			f.room[f.l.Entries[i].Page] += f.l.Entries[i].weight()
 		}
 	}
 	last := len(f.room) - 1
-	if f.room[last] < pageEntries {
-		f.room[last]++
+	if f.room[last]+weight <= pageEntries {
+		f.room[last] += weight
 		return last
 	}
 	emptiest := 0
@@ -262,10 +284,10 @@ func (f *folder) pageWithRoom() int {
 		}
 	}
 	if f.room[emptiest] <= pageEntries/2 {
-		f.room[emptiest]++
+		f.room[emptiest] += weight
 		return emptiest
 	}
-	f.room = append(f.room, 1)
+	f.room = append(f.room, weight)
 	f.l.Pages = len(f.room)
 	return f.l.Pages - 1
 }

@@ -110,7 +110,7 @@ func (c *Committer) wait(ctx context.Context, attempt int) error {
 	if c.Wait != nil {
 		return c.Wait(ctx, attempt)
 	}
-	longest := min(time.Duration(attempt)*5*time.Millisecond, 100*time.Millisecond)
+	longest := min(time.Duration(attempt*attempt)*5*time.Millisecond, time.Second)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -23,6 +23,7 @@ func (f *folder) cover() {
 		switch want := f.plainVerdict(e); want {
 		case "":
 			if e.Verdict == Covered {
+				f.judge(i, Covered, f.cause) // a member can break a rule all the same
 				holders, free = append(holders, i), free-e.Licenses
 			} else {
 				waiting = append(waiting, i)
@@ -34,11 +35,11 @@ func (f *folder) cover() {
 			f.judge(i, want, f.cause)
 		}
 	}
-	free, holders, settled := f.shrink(free, holders)
+	free, holders, lost, settled := f.shrink(free, holders)
 	if !settled {
 		return
 	}
-	f.promote(free, holders, waiting)
+	f.promote(free, holders, append(waiting, lost...)) // a smaller one of the lost may fit
 }
 
 // plainVerdict returns the verdict of an entry for which the count plays no
@@ -59,24 +60,25 @@ func (f *folder) plainVerdict(e *Entry) Verdict {
 }
 
 // shrink takes cover from the youngest holders until the rest fits.
-func (f *folder) shrink(free int64, holders []int) (int64, []int, bool) {
+func (f *folder) shrink(free int64, holders []int) (left int64, kept, lost []int, settled bool) {
 	if free >= 0 {
-		return free, holders, true
+		return free, holders, nil, true
 	}
 	f.sortByPlace(holders)
 	for n := len(holders) - 1; n >= 0 && free < 0; n-- {
 		if f.full() {
-			return free, holders, false
+			return free, holders, lost, false
 		}
-		i, lost := holders[n], Over
-		free += f.l.Entries[i].Licenses
+		i := holders[n]
+		holders, free = holders[:n], free+f.l.Entries[i].Licenses
 		if !f.consuming(&f.l.Entries[i]) {
-			lost = Released // only affinity held it
+			f.judge(i, Released, nil) // only affinity held it
+			continue
 		}
-		f.judge(i, lost, func(*Member) Cause { return ByChange })
-		holders = holders[:n]
+		f.judge(i, Over, func(*Member) Cause { return ByChange })
+		lost = append(lost, i)
 	}
-	return free, holders, true
+	return free, holders, lost, true
 }
 
 // promote gives free licenses to waiting entries in their order.
@@ -85,7 +87,8 @@ func (f *folder) promote(free int64, holders, waiting []int) {
 		return
 	}
 	f.sortByPlace(waiting)
-	young := f.unsettled(holders)
+	var young []int
+	looked := false
 	for len(waiting) > 0 {
 		i := waiting[0]
 		waiting = waiting[1:]
@@ -98,6 +101,9 @@ func (f *folder) promote(free int64, holders, waiting []int) {
 			continue
 		}
 		if e.Licenses > free {
+			if !looked {
+				young, looked = f.unsettled(holders), true
+			}
 			var displaced []int
 			displaced, young, free = f.displace(e, young, free)
 			for _, d := range displaced {

@@ -139,7 +139,9 @@ func (f *folder) delta(before, after *Entry, m *Member) Delta {
 		d.EventID, d.Happened, d.Uncertainty = c.EventID, c.Happened, c.Uncertainty
 	}
 	d.Explanation = f.usage(after).Explanation
-	d.Answer = f.l.Answer(after, m, f.now)
+	if !m.Intent.Live(f.now) { // else it is being answered
+		d.Answer = f.l.Answer(after, m, f.now)
+	}
 	return d
 }
 

@@ -15,6 +15,9 @@ type Batch struct {
 	By            string                 // who changed it
 	Grants        []Grant
 	Outcomes      []ActionOutcome
+	// Partial says that more claims of the same look follow: alerts wait for
+	// the last, so that one crossing names all that it affects.
+	Partial bool
 }
 
 // Claim is what an observation says of one instance for one license.
@@ -41,6 +44,9 @@ const (
 	// is split into pages of pageEntries, which are filled in order of arrival.
 	inlineEntries = 128
 	pageEntries   = 64
+	// hostWeight is how many entries a host counts as in a page: its members
+	// come later and can be more than a hundred, and an item holds 400 KB.
+	hostWeight = 8
 	// maxDirtyPages keeps a commit under DynamoDB's 100 items a transaction.
 	maxDirtyPages = 90
 	// fenceTime is how long a released member is kept to refuse what is older
@@ -83,6 +89,7 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	for _, o := range b.Outcomes {
 		f.outcome(o)
 	}
+	f.l.Unsettled = f.l.Unsettled || b.Partial
 	f.cover()
 	f.affinity()
 	f.total()
@@ -152,7 +159,7 @@ type folder struct {
 
 func newFolder(l *License, now time.Time, catalog license.Catalog) *folder {
 	next := *l
-	next.Entries = slices.Clone(l.Entries)
+	next.Entries = append(make([]Entry, 0, len(l.Entries)+MaxClaims), l.Entries...) // room for new ones
 	next.Actions = slices.Clone(l.Actions)
 	next.Alerts.Raised = slices.Clone(l.Alerts.Raised)
 	next.Unsettled = false

@@ -215,7 +215,8 @@ func (l *License) Instances() []license.ResourceID {
 	return ids
 }
 
-// Clone returns a deep copy.
+// Clone returns a copy that shares nothing but the configuration, which is
+// never modified in place.
 func (l *License) Clone() *License {
 	c := *l
 	c.Entries = make([]Entry, len(l.Entries))

@@ -99,7 +99,8 @@ type Held struct {
 // configurations, at most one of each: the recorded one while it holds or is
 // inherited, else what matches now, of several the one that will be inherited.
 // A new one holds since the later of the association's and the launch's
-// beginning; only a tag, which can come at any time, since now. held are the
+// beginning, one by a tag, which can come at any time, since now at the
+// earliest. held are the
 // ones recorded so far; now is the start of the observation. The result is in
 // the order of the configurations.
 func Associate(configurations []Configuration, in Instance, held []Held, now time.Time) []Held {
@@ -146,11 +147,11 @@ func (c *Configuration) offers(kind AssociationKind, value string) bool {
 // begin returns since when an instance has the association that now matches.
 func (a *Association) begin(in Instance, now time.Time) time.Time {
 	since := in.LaunchTime
-	if a.Since.After(since) {
-		since = a.Since
+	if a.Kind == ByTag || since.IsZero() {
+		since = now
 	}
-	if a.Kind == ByTag || since.IsZero() || since.After(now) {
-		return now
+	if a.Since.After(since) { // also after now: facts on record meet a new association
+		since = a.Since
 	}
 	return since
 }

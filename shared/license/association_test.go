@@ -83,6 +83,7 @@ func TestTagPatternIsNoPath(t *testing.T) {
 		{"?", "é", true},
 		{"??", "é", false},
 		{"*é", "éé", true},
+		{"*??bc", "€bc", false}, // one character, though of three bytes
 		{"a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
 	} {
 		a := license.Association{Kind: license.ByTag, Value: "k=" + tt.pattern}
@@ -139,6 +140,8 @@ func TestAssociate(t *testing.T) {
 	held := func(a license.Association, since time.Time) license.Held {
 		return license.Held{ConfigurationID: lic, Kind: a.Kind, Value: a.Value, Since: since}
 	}
+	afterwards := license.Association{Kind: license.ByAMI, Value: "ami-1", Since: look.Add(time.Hour)}
+	afterwardsTag := license.Association{Kind: license.ByTag, Value: "product", Since: look.Add(time.Hour)}
 	inherited := held(ami, launch)
 	inherited.Inherited = true
 	tests := []struct {
@@ -155,6 +158,8 @@ func TestAssociate(t *testing.T) {
 		{name: "instance", offered: []license.Association{byID}, want: []license.Held{held(byID, launch)}},
 		{name: "host", offered: []license.Association{host}, want: []license.Held{held(host, launch)}},
 		{name: "a tag can have come at any time", offered: []license.Association{tag}, want: []license.Held{held(tag, look)}},
+		{name: "associated after the facts were seen", offered: []license.Association{afterwards}, want: []license.Held{held(afterwards, afterwards.Since)}},
+		{name: "a tag associated after the facts were seen", offered: []license.Association{afterwardsTag}, want: []license.Held{held(afterwardsTag, afterwardsTag.Since)}},
 		{name: "held before", offered: []license.Association{tag}, before: []license.Held{held(tag, t0)}, want: []license.Held{held(tag, t0)}},
 		{name: "several associations are one", offered: []license.Association{tag, host, ami}, want: []license.Held{held(ami, launch)}},
 		{name: "the held one stays the held one", offered: []license.Association{ami, tag}, before: []license.Held{held(tag, look)}, want: []license.Held{held(tag, look)}},

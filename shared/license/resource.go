@@ -18,11 +18,12 @@ func NewResourceID(account, region, id string) ResourceID {
 // Parts returns account, Region and the AWS id. A ResourceID that was not made
 // by NewResourceID gives empty parts.
 func (r ResourceID) Parts() (account, region, id string) {
-	parts := strings.SplitN(string(r), "/", 3)
-	if len(parts) != 3 {
+	account, rest, _ := strings.Cut(string(r), "/")
+	region, id, ok := strings.Cut(rest, "/")
+	if !ok {
 		return "", "", ""
 	}
-	return parts[0], parts[1], parts[2]
+	return account, region, id
 }
 
 // AWSID returns the id that AWS gave, such as "i-0123456789abcdef0".
