@@ -21,7 +21,7 @@ func (f *folder) alert() {
 		f.l.Alerts.Raised, f.l.Alerts.Exceeded = nil, false // nothing is counted, so all is clear
 		return
 	}
-	if !f.l.Unsettled {
+	if !f.l.Unsettled && !f.partial {
 		f.alertLimit()
 	}
 	f.alertRules()

@@ -117,7 +117,8 @@ func (f *folder) update(m Member, c *Claim) Member {
 		if was {
 			m.StoppedAt = c.Happened
 		}
-		m.State, m.Generation.Rank, m.Observed = license.Terminated, license.Terminated.Rank(), c.Observed
+		// The generation stays: should AWS know the instance again, that look wins.
+		m.State, m.Observed = license.Terminated, c.Observed
 		m.EventID, m.Intent = c.EventID, Intent{}
 		return m
 	}

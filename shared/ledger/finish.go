@@ -155,6 +155,9 @@ func consumedBy(e *Entry) int64 {
 
 // due returns the next instant at which a fold would change something by itself.
 func (f *folder) due() time.Time {
+	if f.l.Unsettled && f.old.Unsettled {
+		return f.old.Due
+	}
 	if f.l.Unsettled {
 		return f.now
 	}

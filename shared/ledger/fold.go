@@ -89,7 +89,10 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	for _, o := range b.Outcomes {
 		f.outcome(o)
 	}
-	f.l.Unsettled = f.l.Unsettled || b.Partial
+	f.partial = b.Partial
+	if b.Partial {
+		f.l.Unsettled = f.l.Unsettled || l.Unsettled // what is open stays open
+	}
 	f.cover()
 	f.affinity()
 	f.total()
@@ -100,6 +103,9 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	if !f.changed() {
 		result.Change = nil
 		return l, result
+	}
+	if b.Partial && !f.l.Unsettled { // should the rest never come, the next tick goes on without it
+		f.l.Unsettled, f.l.Due = true, f.due()
 	}
 	f.l.Revision++
 	f.change.Revision = f.l.Revision
@@ -155,6 +161,7 @@ type folder struct {
 	acted   map[license.ResourceID]string // actions recorded in this fold
 	guarded []license.ResourceID          // left running by their guard in this fold
 	force   bool                          // commit even if no entry differs
+	partial bool                          // more claims of the same look follow
 }
 
 func newFolder(l *License, now time.Time, catalog license.Catalog) *folder {

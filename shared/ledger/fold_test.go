@@ -716,9 +716,9 @@ func TestFence(t *testing.T) {
 			w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour), gone, happened(w.now)))
 			return w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour), gone, happened(w.now)))
 		}, license.Terminated},
-		{"running, after it was gone", func(w *world) ledger.Result {
+		{"running, by a look older than that which missed it", func(w *world) ledger.Result {
 			w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour), gone, happened(w.now)))
-			return w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour)))
+			return w.see(w.launched(1, t0.Add(time.Hour), observedAt(w.now.Add(-time.Second))))
 		}, license.Terminated},
 		{"stopped, of one that was never held", func(w *world) ledger.Result {
 			return w.see(w.launched(2, t0.Add(time.Hour), in(license.Stopped)))
@@ -750,6 +750,17 @@ func TestFence(t *testing.T) {
 			same(t, "state", tt.state, m.State)
 		})
 	}
+}
+
+// A look that missed a living instance is put right by the next that sees it.
+func TestANewerLookBringsBackWhatWasGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil).after(time.Hour)
+	w.see(w.launched(1, w.now))
+	w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour), gone, happened(w.now)))
+	w.after(time.Minute).see(w.launched(1, t0.Add(time.Hour)))
+	_, m := w.member(1)
+	same(t, "state", license.Running, m.State)
 }
 
 func TestGoneTwiceKeepsTheFirstEnd(t *testing.T) {

@@ -69,13 +69,13 @@ func (p *Publisher) Changes(ctx context.Context, changes []*ledger.Change) error
 				return fmt.Errorf("encode alert %s: %w", a.ID, err)
 			}
 			alerts = append(alerts, string(body))
-			event, err := busMessage(DetailAlert, c.License, a)
+			event, err := busMessage(DetailAlert, c, a)
 			if err != nil {
 				return err
 			}
 			events = append(events, event)
 		}
-		event, err := busMessage(DetailUsage, c.License, usageChange(c))
+		event, err := busMessage(DetailUsage, c, usageChange(c))
 		if err != nil {
 			return err
 		}
@@ -202,16 +202,20 @@ func (p *Publisher) DeliverAlert(ctx context.Context, body []byte) error {
 // message is an event on its way to the bus.
 type message struct {
 	DetailType string
-	License    string
+	Resources  []string // the license configuration's ARN
 	Detail     json.RawMessage
 }
 
-func busMessage(detailType, license string, detail any) (string, error) {
+func busMessage(detailType string, c *ledger.Change, detail any) (string, error) {
 	data, err := json.Marshal(detail)
 	if err != nil {
 		return "", fmt.Errorf("encode event %s: %w", detailType, err)
 	}
-	body, err := json.Marshal(message{DetailType: detailType, License: license, Detail: data})
+	m := message{DetailType: detailType, Detail: data}
+	if c.ARN != "" {
+		m.Resources = []string{c.ARN}
+	}
+	body, err := json.Marshal(m)
 	return string(body), err
 }
 
@@ -225,5 +229,5 @@ func (p *Publisher) DeliverEvent(ctx context.Context, body []byte) error {
 	if m.DetailType == "" || len(m.Detail) == 0 {
 		return fmt.Errorf("decode event: it has no DetailType or no Detail")
 	}
-	return p.Bus.Put(ctx, m.DetailType, m.Detail, []string{m.License})
+	return p.Bus.Put(ctx, m.DetailType, m.Detail, m.Resources)
 }

@@ -384,3 +384,25 @@ func TestSweepReleasesOnlyWhatIsSurelyGone(t *testing.T) {
 		t.Errorf("report %+v, want one released", r)
 	}
 }
+
+// TestWronglyGoneComesBack: two looks and a listing missed a living instance;
+// the next look that sees it counts it again.
+func TestWronglyGoneComesBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.set(oneID, license.Running, f.now)
+	f.handle(1, stateEvent(oneID, "running", f.now))
+	alive := f.cloud.instances[oneID]
+	delete(f.cloud.instances, oneID)
+	f.now = f.now.Add(time.Hour)
+	if _, err := f.Sweep(context.Background(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.want("nobody saw it", 0)
+	f.cloud.instances[oneID] = alive
+	f.now = f.now.Add(time.Hour)
+	if _, err := f.Sweep(context.Background(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.want("it is there after all", 2)
+}

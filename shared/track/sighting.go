@@ -168,7 +168,7 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 	f := before
 	f.Observed, f.EventID = s.observed, s.eventID
 	if s.gone {
-		f.Instance.State, f.Generation.Rank = license.Terminated, license.Terminated.Rank()
+		f.Instance.State = license.Terminated // the generation stays: should AWS know it again, that look wins
 		return f
 	}
 	f.Instance, f.Generation = s.instance, generationOf(s.instance)
@@ -206,8 +206,12 @@ func active(held []license.Held) []license.Held {
 	return slices.DeleteFunc(slices.Clone(held), func(h license.Held) bool { return !h.Ended.IsZero() })
 }
 
-// mergeHeld keeps ended associations beside the present ones: their licenses
-// are claimed again as released until they are, whatever was lost in between.
+// keepEnded is how long ended associations are kept: longer than a message can
+// be under way.
+const keepEnded = 15 * 24 * time.Hour
+
+// mergeHeld keeps ended associations beside the present ones for a while: their
+// licenses are claimed again as released, whatever was lost in between.
 func mergeHeld(before, now []license.Held, at time.Time) []license.Held {
 	out := slices.Clone(now)
 	for _, h := range before {
@@ -217,7 +221,9 @@ func mergeHeld(before, now []license.Held, at time.Time) []license.Held {
 		if h.Ended.IsZero() {
 			h.Ended = at
 		}
-		out = append(out, h)
+		if at.Sub(h.Ended) < keepEnded {
+			out = append(out, h)
+		}
 	}
 	return out
 }
