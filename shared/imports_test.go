@@ -4,6 +4,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"licenseguard/shared/config"
+	"licenseguard/shared/license"
 )
 
 // rule bans imports for a set of packages, with the reason.
@@ -82,6 +85,14 @@ func TestEC2IsImportedOnce(t *testing.T) {
 		if strings.Contains(imports, "service/ec2") && path != "licenseguard/shared/adapter/ec2cloud" {
 			t.Errorf("%s imports service/ec2; only ec2cloud may", path)
 		}
+	}
+}
+
+// TestNamesAgree: the core and the stack spell the protecting tag alike.
+func TestNamesAgree(t *testing.T) {
+	t.Parallel()
+	if license.TagProtected != config.TagProtected {
+		t.Errorf("the core looks for the tag %q, the stack denies by %q", license.TagProtected, config.TagProtected)
 	}
 }
 
