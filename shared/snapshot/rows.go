@@ -35,6 +35,11 @@ type Position struct {
 	Percent          float64 `parquet:"percent"`
 	InstanceConsumed int64   `parquet:"ec2_instance_consumed"`
 	HostConsumed     int64   `parquet:"ec2_host_consumed"`
+	RDSConsumed      int64   `parquet:"rds_consumed"`                              // not counted yet
+	NodeConsumed     int64   `parquet:"systems_manager_managed_instance_consumed"` // not counted yet
+	Instances        int64   `parquet:"ec2_instance_associations"`
+	Hosts            int64   `parquet:"ec2_host_associations"`
+	AMIs             int64   `parquet:"ec2_ami_associations"`
 	RuleVersion      int64   `parquet:"rule_version"`
 	Revision         int64   `parquet:"revision"`
 }
@@ -90,6 +95,7 @@ func PositionOf(l *ledger.License, now time.Time) Position {
 	if c.Status == license.Disabled {
 		p.Status = NotCounted
 	}
+	p.Instances, p.Hosts, p.AMIs = associations(l)
 	if count, ok := c.CountAt(now); ok {
 		available := max(0, count-t.Deployed())
 		p.Count, p.Available = &count, &available
@@ -98,6 +104,26 @@ func PositionOf(l *ledger.License, now time.Time) Position {
 		}
 	}
 	return p
+}
+
+// associations counts the resources that a license applies to, consuming or not.
+func associations(l *ledger.License) (instances, hosts, amis int64) {
+	for i := range l.Entries {
+		if l.Entries[i].Resource.Type() == license.EC2Host && l.Entries[i].Verdict != ledger.Released {
+			hosts++
+		}
+		for j := range l.Entries[i].Members {
+			if m := &l.Entries[i].Members[j]; !m.Gone && m.State != license.Terminated {
+				instances++
+			}
+		}
+	}
+	for _, a := range l.Configuration.Associations {
+		if a.Kind == license.ByAMI {
+			amis++
+		}
+	}
+	return instances, hosts, amis
 }
 
 // UsagesOf returns the usage of each resource that consumes the license, in

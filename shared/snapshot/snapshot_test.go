@@ -118,7 +118,7 @@ func TestHostileNamesAndNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := positions[0]; p.Consumed != 12 || p.Covered != 0 || p.Over != 12 || *p.Count != 1 || *p.Available != 0 || p.OwnerAccountID != "123456789012" {
+	if p := positions[0]; p.Consumed != 12 || p.Covered != 0 || p.Over != 12 || *p.Count != 1 || *p.Available != 0 || p.OwnerAccountID != "123456789012" || p.Instances != 6 {
 		t.Errorf("position %+v", p)
 	}
 }

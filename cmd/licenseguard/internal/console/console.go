@@ -3,6 +3,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -117,8 +118,12 @@ func Usage(w io.Writer, usages []snapshot.Usage) {
 	table(w, "RESOURCE\tNAME\tLICENSES\tVERDICT\tSTATUS\tTHROUGH\tWHY", rows)
 }
 
-// Journal prints what enforcement did.
-func Journal(w io.Writer, entries []ledger.JournalEntry) {
+// Journal prints what enforcement did. names gives the licenses' names by id.
+func Journal(w io.Writer, entries []ledger.JournalEntry, names map[string]string) {
+	if len(entries) == 0 {
+		fmt.Fprintln(w, "nothing was done, and nothing would have been")
+		return
+	}
 	rows := make([][]string, len(entries))
 	for i, e := range entries {
 		why := e.Why
@@ -128,7 +133,7 @@ func Journal(w io.Writer, entries []ledger.JournalEntry) {
 		if e.Error != "" {
 			why += "; " + e.Error
 		}
-		rows[i] = []string{e.At.UTC().Format("2006-01-02 15:04:05"), e.Instance.AWSID(), string(e.Action), e.License, text(why, 90)}
+		rows[i] = []string{e.At.UTC().Format("2006-01-02 15:04:05"), e.Instance.AWSID(), string(e.Action), text(cmp.Or(names[e.License], e.License), 34), text(why, 90)}
 	}
 	table(w, "AT (UTC)\tINSTANCE\tACTION\tLICENSE\tWHY", rows)
 }
