@@ -65,6 +65,10 @@ func newDashboard(scope constructs.Construct, w monitored) {
 		}
 	}
 	dashboard.AddWidgets(graph("Dead letters", depths...), graph("Behind", ages...))
+	oldest := eventAge(config.FunctionTrack)
+	median := oldest
+	median.statistic = "p50"
+	dashboard.AddWidgets(graph("From event to count, ms", oldest.graphed("oldest"), median.graphed("median of batches")))
 	dashboard.AddWidgets(
 		graph("Events not understood",
 			ownMetric(config.MetricUnknownEvents, config.FunctionTrack).graphed("unknown"),

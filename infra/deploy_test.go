@@ -75,6 +75,7 @@ func TestDeploy(t *testing.T) {
 	t.Run("alerts", d.alerts)
 	t.Run("alarms", d.alarms)
 	t.Run("reports", d.reports)
+	t.Run("command line", d.commandLine)
 
 	moto.cdk(t, "destroy", "--app", built.dir, "--force", config.DefaultStackName)
 	_, err = dynamodb.NewFromConfig(moto.config).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{
@@ -161,20 +162,26 @@ func (c cloud) checkLog(t *testing.T) {
 	}
 }
 
+// environment leads every AWS client of a program to moto.
+func (c cloud) environment() []string {
+	return append(os.Environ(),
+		"AWS_ENDPOINT_URL="+c.endpoint, "AWS_ENDPOINT_URL_S3="+c.endpoint,
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"AWS_REGION="+mockRegion, "AWS_DEFAULT_REGION="+mockRegion, "AWS_EC2_METADATA_DISABLED=true",
+	)
+}
+
 func (c cloud) cdk(t *testing.T, arguments ...string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), deployPatience)
 	defer stop()
 	command := exec.CommandContext(ctx, filepath.Join("..", "node_modules", ".bin", "cdk"), append(arguments, "--no-notices")...)
-	command.Env = append(os.Environ(),
-		"AWS_ENDPOINT_URL="+c.endpoint, "AWS_ENDPOINT_URL_S3="+c.endpoint,
+	command.Env = append(c.environment(),
 		// Only the shape of the template's address; nothing connects to it, and
 		// moto reads a bucket's name from no address of this machine.
 		"AWS_ENDPOINT_URL_S3_FOR_CLOUDFORMATION=https://s3.us-east-1.amazonaws.com",
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
-		"AWS_REGION="+mockRegion, "AWS_DEFAULT_REGION="+mockRegion,
-		"AWS_EC2_METADATA_DISABLED=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1",
+		"CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1",
 	)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("cdk %v: %v\n%s\nmoto:\n%s", arguments, err, out, c.readLog(t))
@@ -480,7 +487,47 @@ func (d deployment) reports(t *testing.T) {
 	}
 	queries := d.call(t, "athena", "AmazonAthena.ListNamedQueries", fmt.Sprintf(`{"WorkGroup":%q}`, d.outputs[config.OutputWorkGroup]))
 	var named struct{ NamedQueryIds []string }
-	if err := json.Unmarshal([]byte(queries), &named); err != nil || len(named.NamedQueryIds) != 3 {
+	if err := json.Unmarshal([]byte(queries), &named); err != nil || len(named.NamedQueryIds) != len(namedQueries()) {
 		t.Errorf("queries: %s, %v", queries, err)
 	}
+}
+
+// commandLine runs the commands that people use on a deployment. moto runs no
+// function, so the sweep is the one that is left out.
+func (d deployment) commandLine(t *testing.T) {
+	dir := t.TempDir()
+	program, file := filepath.Join(dir, "licenseguard"), filepath.Join(dir, "licenses.yaml")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/licenseguard").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.WriteFile(file, []byte("licenses: [{name: Agent, countingType: Instance, licenseCount: 3}]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run := func(wantCode int, wanted []string, arguments ...string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), program, arguments...)
+		command.Env = d.environment()
+		out, err := command.CombinedOutput()
+		if command.ProcessState == nil || command.ProcessState.ExitCode() != wantCode {
+			t.Errorf("%v: %v\n%s", arguments, err, out)
+		}
+		for _, want := range wanted {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%v does not say %q:\n%s", arguments, want, out)
+			}
+		}
+	}
+	run(0, []string{"Would create 1, change 0"}, "apply", "--dry-run", file)
+	run(0, []string{"created Agent", "Created 1, changed 0"}, "apply", file)
+	run(0, []string{"left 1 as they were"}, "apply", file)
+	run(0, []string{"Agent"}, "positions", "--stack", config.DefaultStackName)
+	run(0, []string{"nothing uses it"}, "usage", "--stack", config.DefaultStackName, "Agent")
+	run(0, []string{"No license holds"}, "explain", "--stack", config.DefaultStackName, "i-0123456789abcdef0")
+	run(0, nil, "journal", "--stack", config.DefaultStackName)
+	run(2, []string{"Elsewhere"}, "doctor", "--stack", "Elsewhere")
+	run(1, []string{
+		"ok       functions        all 5 can run", "ok       dead letters     all 4 queues are empty",
+		"MISSING  CloudTrail       no trail covers us-east-1", "MISSING  sweep",
+		fmt.Sprintf("ok       event rules      all %d are enabled", len(d.template.ofType("AWS::Events::Rule"))),
+	}, "doctor")
 }

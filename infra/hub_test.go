@@ -1,14 +1,19 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"licenseguard/shared/config"
+	"licenseguard/shared/publish"
+	"licenseguard/shared/snapshot"
 )
 
 // check compares properties at paths with what they must be, as compact JSON.
@@ -324,12 +329,11 @@ func TestReportBucket(t *testing.T) {
 
 func TestReportTables(t *testing.T) {
 	hub := hub(t)
-	got := map[string]int{}
+	got := map[string]any{}
 	for _, id := range hub.ofType("AWS::Glue::Table") {
 		table := hub.Resources[id]
 		name := table.at("TableInput.Name").(string)
-		columns, _ := table.at("TableInput.StorageDescriptor.Columns").([]any)
-		got[name] = len(columns)
+		got[name] = table.at("TableInput.StorageDescriptor.Columns")
 		check(t, table, map[string]string{"TableInput.PartitionKeys": `[{"Name":"dt","Type":"string"}]`})
 		// These keys hold dots themselves, so they are no paths.
 		parameters, _ := table.at("TableInput.Parameters").(map[string]any)
@@ -338,27 +342,86 @@ func TestReportTables(t *testing.T) {
 			t.Errorf("%s: partitions are not found: %v", name, parameters)
 		}
 	}
-	want := map[string]int{"changes": len(changeColumns), "positions": len(positionColumns), "usage": len(usageColumns)}
+	want := map[string]any{
+		"changes":   jsonColumns(t, publish.Row{LicenseCount: new(int64)}),
+		"positions": parquetColumns(t, snapshot.Position{}),
+		"usage":     parquetColumns(t, snapshot.Usage{}),
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
+// parquetColumns are the columns of a row, as the library that writes it says.
+func parquetColumns(t *testing.T, row any) []any {
+	t.Helper()
+	kinds := map[string]string{"STRING": "string", "INT(64,true)": "bigint", "INT64": "bigint", "DOUBLE": "double", "BOOLEAN": "boolean"}
+	var columns []any
+	for _, field := range parquet.SchemaOf(row).Fields() {
+		kind, ok := kinds[field.Type().String()]
+		if !ok {
+			t.Errorf("column %s is written as %s: what is that in Glue?", field.Name(), field.Type())
+		}
+		columns = append(columns, map[string]any{"Name": field.Name(), "Type": kind})
+	}
+	return columns
+}
+
+// jsonColumns are the columns of a row, as its JSON is written. JSON tells no
+// whole number from another, so the field's name does.
+func jsonColumns(t *testing.T, row any) []any {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(compact(row)))
+	if _, err := decoder.Token(); err != nil { // the brace
+		t.Fatal(err)
+	}
+	var columns []any
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := decoder.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := "string"
+		switch value.(type) {
+		case float64:
+			kind = "bigint"
+			if name == "uncertainty_seconds" {
+				kind = "double"
+			}
+		case bool:
+			kind = "boolean"
+		}
+		columns = append(columns, map[string]any{"Name": name, "Type": kind})
+	}
+	return columns
+}
+
 // A query names columns in text, so a renamed column would break it unseen.
-func TestNamedQueriesUseColumnsThatExist(t *testing.T) {
-	known := map[string]bool{"dt": true, "age": true}
-	for _, c := range slices.Concat(positionColumns, usageColumns) {
+func TestQueriesUseColumnsThatExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range slices.Concat(changeColumns, positionColumns, usageColumns) {
 		known[c.name] = true
 	}
 	hub := hub(t)
-	queries := hub.ofType("AWS::Athena::NamedQuery")
-	if len(queries) != 3 {
-		t.Fatalf("got %d queries, want 3", len(queries))
+	queries := map[string]string{}
+	for _, id := range hub.ofType("AWS::Athena::NamedQuery") {
+		queries[id] = hub.Resources[id].at("QueryString").(string)
 	}
-	for _, id := range queries {
-		sql := hub.Resources[id].at("QueryString").(string)
+	if len(queries) != len(namedQueries()) {
+		t.Fatalf("got %d queries, want %d", len(queries), len(namedQueries()))
+	}
+	for name, chapter := range chapters(t) {
+		for _, sql := range regexp.MustCompile(`"SELECT [^"]+"`).FindAllString(chapter, -1) {
+			queries["runbook "+name] = sql
+		}
+	}
+	for id, sql := range queries {
 		for word := range strings.FieldsFuncSeq(sql, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
-			if strings.Contains(word, "_") && !known[word] && !slices.Contains([]string{"row_number", "date_format", "current_date"}, word) {
+			if strings.Contains(word, "_") && !known[word] && !slices.Contains([]string{"date_format", "current_date"}, word) {
 				t.Errorf("%s uses %q, which is no column", id, word)
 			}
 		}
@@ -392,13 +455,7 @@ func TestAlertsReachPeople(t *testing.T) {
 }
 
 func TestEveryOutputOfTheContractIsThere(t *testing.T) {
-	want := []string{
-		config.OutputLedgerTable, config.OutputReportBucket, config.OutputAlertTopicARN, config.OutputEventBusName,
-		config.OutputWorkGroup, config.OutputIntakeQueueURL, config.OutputIntakeDLQURL, config.OutputAlertQueueURL,
-		config.OutputAlertDLQURL, config.OutputEventQueueURL, config.OutputEventDLQURL, config.OutputStreamDLQURL,
-		config.OutputTrackFunction, config.OutputSweepFunction, config.OutputEnforceFunction,
-		config.OutputPublishFunction, config.OutputSnapshotFunction,
-	}
+	want := config.Outputs()
 	slices.Sort(want)
 	if diff := cmp.Diff(want, sortedKeys(hub(t).Outputs)); diff != "" {
 		t.Error(diff)

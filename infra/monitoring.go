@@ -34,6 +34,8 @@ const (
 	intakeAgeAtMost = 10 * minute
 	// The stream keeps a record for 24 h: this leaves a day's work to find out why.
 	iteratorAgeAtMost = hour
+	// A count is promised within seconds; after this long something is in the way.
+	eventAgeAtMost = 5 * minute
 )
 
 // monitor makes alarms. Each goes to the topic and names its chapter of the
@@ -143,6 +145,14 @@ func ownMetric(name, function string) metric {
 	return metric{config.MetricNamespace, name, "Sum", map[string]*string{config.DimensionFunction: jsii.String(function)}}
 }
 
+// eventAge is in milliseconds. A batch reports its oldest event, so the maximum
+// is the one that people waited for.
+func eventAge(function string) metric {
+	m := ownMetric(config.MetricEventAge, function)
+	m.statistic = "Maximum"
+	return m
+}
+
 func newMonitoring(scope constructs.Construct, s settings, w monitored) {
 	scope = constructs.NewConstruct(scope, jsii.String("Monitoring"))
 	m := monitor{scope, w.alerts.topic.TopicArn(), s.runbook}
@@ -232,11 +242,15 @@ func (m monitor) watchLedger(w monitored) {
 
 func (m monitor) watchCounting() {
 	m.add(alarm{
+		chapter: "counted-late", what: "For 15 minutes, events were counted more than 5 minutes after they happened.",
+		metrics: []metric{eventAge(config.FunctionTrack)}, period: 5 * minute, periods: 3, above: eventAgeAtMost * 1000,
+	})
+	m.add(alarm{
 		chapter: "drift", what: "A sweep found the ledger different from EC2: events were lost, or a count is wrong.",
 		metrics: []metric{ownMetric(config.MetricDrift, config.FunctionSweep)}, period: hour, periods: 1,
 	})
 	m.add(alarm{
-		chapter: "stops-refused", what: "enforce refused to stop instances: a budget is spent, or the breaker is open.",
+		chapter: "stops-refused", what: "enforce could not stop or tag instances that are over a limit; it tries again.",
 		metrics: []metric{ownMetric(config.MetricStopsRefused, config.FunctionEnforce)}, period: 5 * minute, periods: 1,
 	})
 }

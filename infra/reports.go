@@ -114,7 +114,7 @@ func (r reports) allowWrite(f function, prefix string) {
 
 func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) function {
 	f := newFunction(scope, s, functionSpec{
-		name: config.FunctionSnapshot, description: "Writes positions and usage as Parquet", timeout: snapshotTimeout,
+		name: config.FunctionSnapshot, description: "Writes positions and usage as Parquet and CSV", timeout: snapshotTimeout,
 		environment: map[string]*string{
 			config.EnvLedgerTable:  l.table.TableName(),
 			config.EnvReportBucket: r.bucket.BucketName(),
@@ -123,6 +123,7 @@ func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) fu
 	l.allowRead(f, "dynamodb:GetItem", "dynamodb:Query")
 	r.allowWrite(f, config.PrefixPositions)
 	r.allowWrite(f, config.PrefixUsage)
+	r.allowWrite(f, config.PrefixCSV)
 	f.every("rate(1 hour)")
 	return f
 }
@@ -181,38 +182,43 @@ func newWorkGroup(scope constructs.Construct, bucket awss3.Bucket) awsathena.Cfn
 	})
 }
 
-// latest is the newest row of each license. A license's last snapshot may lie in
-// yesterday's folder, just after midnight.
-const latest = `WITH latest AS (
-  SELECT * FROM (
-    SELECT *, row_number() OVER (PARTITION BY license_configuration_arn ORDER BY recorded_at DESC) AS age
-    FROM positions
-    WHERE dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')
-  ) WHERE age = 1
+// A snapshot writes all rows of an instant under one recorded_at, so the newest
+// recorded_at is what stands now. Just after midnight it lies in yesterday's folder.
+const (
+	sinceYesterday = "dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')"
+	newest         = sinceYesterday + `
+  AND recorded_at = (SELECT max(recorded_at) FROM positions WHERE ` + sinceYesterday + ")\n"
 )
-`
+
+type namedQuery struct{ id, name, description, sql string }
+
+func namedQueries() []namedQuery {
+	return []namedQuery{
+		{"PositionsNow", "positions now", "Where each license stands.", `SELECT name, license_counting_type, status, license_count, consumed_licenses, covered_licenses, over_licenses,
+  against_rules_licenses, available_licenses, percent, recorded_at
+FROM positions
+WHERE ` + newest + `ORDER BY percent DESC, name`},
+		{"WhoConsumes", "who consumes", "Which resources consume each license, the largest first.", `SELECT p.name, u.resource_owner_id, u.resource_type, u.resource_arn, u.resource_name, u.consumed_licenses, u.verdict,
+  u.reason, u.rule_explanation, u.broken_rules, u.first_seen
+FROM usage u
+JOIN (SELECT license_configuration_arn, name, recorded_at FROM positions WHERE ` + newest + `) p
+  ON p.license_configuration_arn = u.license_configuration_arn AND p.recorded_at = u.recorded_at
+WHERE u.` + sinceYesterday + `
+ORDER BY p.name, u.consumed_licenses DESC, u.resource_arn`},
+		{"OverTheLimit", "over the limit", "Licenses that more is consumed of than the count allows.", `SELECT name, owner_account_id, license_count, license_count_hard_limit, consumed_licenses, covered_licenses, over_licenses, recorded_at
+FROM positions
+WHERE over_licenses > 0 AND ` + newest + `ORDER BY over_licenses DESC, name`},
+		// A row that was delivered twice is written twice.
+		{"ChangesOfOneLicense", "changes of one license", "What changed one license, in order. The parameter is its name, as 'SQL Server Standard'.", `SELECT DISTINCT revision, happened_at, recorded_at, instance_id, resource_arn, state, verdict_before, verdict, cause,
+  licenses_before, licenses, deployed, covered, license_count, explanation, broken_rules, answer, action, reason, changed_by, event_id
+FROM changes
+WHERE name = ?
+ORDER BY revision, happened_at, instance_id`},
+	}
+}
 
 func addNamedQueries(scope constructs.Construct, workGroup awsathena.CfnWorkGroup, database awsglue.CfnDatabase) {
-	queries := []struct{ id, name, description, sql string }{
-		{"PositionsNow", "positions now", "Where each license stands.", latest +
-			`SELECT name, license_counting_type, license_count, consumed_licenses, covered_licenses, over_licenses, percent, recorded_at
-FROM latest
-ORDER BY percent DESC NULLS LAST, name`},
-		// A snapshot repeats a row that did not change, so the usage of the
-		// license's newest revision is what stands now.
-		{"WhoConsumes", "who consumes", "Which resources consume each license, the largest first.", latest +
-			`SELECT DISTINCT l.name, u.resource_owner_id, u.resource_type, u.resource_arn, u.consumed_licenses, u.verdict, u.reason, u.first_seen
-FROM usage u
-JOIN latest l ON l.license_configuration_arn = u.license_configuration_arn AND l.revision = u.revision
-WHERE u.dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')
-ORDER BY l.name, u.consumed_licenses DESC, u.resource_arn`},
-		{"OverTheLimit", "over the limit", "Licenses that more is consumed of than the count allows.", latest +
-			`SELECT name, owner_account_id, license_count, license_count_hard_limit, consumed_licenses, covered_licenses, over_licenses, recorded_at
-FROM latest
-WHERE over_licenses > 0
-ORDER BY over_licenses DESC, name`},
-	}
-	for _, q := range queries {
+	for _, q := range namedQueries() {
 		query := awsathena.NewCfnNamedQuery(scope, jsii.String(q.id), &awsathena.CfnNamedQueryProps{
 			Name: jsii.String(q.name), Description: jsii.String(q.description), QueryString: jsii.String(q.sql),
 			Database: database.Ref(), WorkGroup: workGroup.Ref(),

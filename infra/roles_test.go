@@ -62,6 +62,7 @@ var wildcards = map[string]string{
 	"WriteChanges":       "object keys under a folder",
 	"WritePositions":     "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
+	"WriteCsv":           "object keys under a folder",
 }
 
 // statements are those of a function's role, from every policy attached to it.

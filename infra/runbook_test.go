@@ -111,7 +111,7 @@ func TestRunbookReadsOutputsThatExist(t *testing.T) {
 // namespace.
 func TestAlarmsWatchMetricsOfOurs(t *testing.T) {
 	hub := hub(t)
-	ours := []string{config.MetricSuccess, config.MetricDrift, config.MetricStopsRefused}
+	ours := []string{config.MetricSuccess, config.MetricDrift, config.MetricStopsRefused, config.MetricEventAge}
 	seen := map[string]bool{}
 	for _, id := range hub.ofType("AWS::CloudWatch::Alarm") {
 		alarm := hub.Resources[id]
@@ -146,6 +146,10 @@ func TestAlarmThresholds(t *testing.T) {
 		"#sweep-no-progress": {
 			"Threshold": "1", "Period": "3600", "EvaluationPeriods": "3",
 			"ComparisonOperator": `"LessThanThreshold"`, "TreatMissingData": `"breaching"`,
+		},
+		"#counted-late": {
+			"Threshold": "300000", "Period": "300", "EvaluationPeriods": "3", "MetricName": `"EventAge"`,
+			"Statistic": `"Maximum"`, "ComparisonOperator": `"GreaterThanThreshold"`, "TreatMissingData": `"notBreaching"`,
 		},
 		"#drift":         {"Threshold": "0", "MetricName": `"Drift"`},
 		"#stops-refused": {"Threshold": "0", "MetricName": `"StopsRefused"`},

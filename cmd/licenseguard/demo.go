@@ -181,7 +181,7 @@ func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.
 	}
 	if len(entries) > 0 {
 		console.Section(out, "What was, or would have been, done to instances")
-		console.Journal(out, entries)
+		console.Journal(out, entries, all.names())
 	}
 	if len(p.Alerts) > 0 {
 		console.Section(out, "Alerts sent")

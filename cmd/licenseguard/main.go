@@ -1,5 +1,5 @@
 // Command licenseguard shows and keeps software licenses on AWS: locally on an
-// embedded ledger, without an account.
+// embedded ledger, without an account, or on a deployed stack.
 package main
 
 import (
@@ -39,11 +39,14 @@ func commands() []command {
 	return []command{
 		{"demo", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "play a fleet's day, or count your own fleet", demo},
 		{"up", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "keep running: watch the files and an inbox of events", up},
-		{"positions", "[--dir DIR] [--json]", "what is licensed, in use, covered and over", positions},
-		{"usage", "[--dir DIR] [--json] [LICENSE]", "who consumes a license, and why", usage},
-		{"explain", "[--dir DIR] [--json] INSTANCE", "why one instance counts as it does", explain},
-		{"journal", "[--dir DIR] [--json]", "what was or would have been done to instances", journal},
+		{"positions", "[--dir DIR | --stack NAME] [--json]", "what is licensed, in use, covered and over", positions},
+		{"usage", "[--dir DIR | --stack NAME] [--json] [LICENSE]", "who consumes a license, and why", usage},
+		{"explain", "[--dir DIR | --stack NAME] [--json] INSTANCE", "why one instance counts as it does", explain},
+		{"journal", "[--dir DIR | --stack NAME] [--json]", "what was or would have been done to instances", journal},
 		{"check", "[--json] FILE", "check a file of licenses", check},
+		{"apply", "[--stack NAME] [--dry-run] [--json] FILE", "bring a deployed ledger in line with a file of licenses", apply},
+		{"sweep", "[--stack NAME] [--json]", "observe everything now, in the deployed function", sweep},
+		{"doctor", "[--stack NAME] [--wait TIME] [--json]", "what a deployment still lacks; exit 1 if anything", examine},
 	}
 }
 
@@ -84,7 +87,7 @@ func help(out io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  licenseguard %-10s %s\n%s%s\n", c.name, c.args, strings.Repeat(" ", 15), c.help)
 	}
-	fmt.Fprint(out, "\nWhat a run writes goes under .licenseguard/ (--dir). Exit codes: 0 done, 1 failed, 2 the command or a file is wrong.\n")
+	fmt.Fprint(out, "\nWhat a run writes goes under .licenseguard/ (--dir). With --stack, AWS_REGION, AWS_PROFILE and the like choose\nwhere the stack is found. Exit codes: 0 done, 1 failed, 2 the command or a file is wrong.\n")
 }
 
 // parse reads the flags of a command and at most so many arguments.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -24,6 +25,15 @@ type everything struct {
 	licenses  []*ledger.License
 	positions []snapshot.Position
 	usages    [][]snapshot.Usage
+}
+
+// names gives the licenses' names by id.
+func (e everything) names() map[string]string {
+	names := make(map[string]string, len(e.positions))
+	for _, p := range e.positions {
+		names[p.ID] = p.Name
+	}
+	return names
 }
 
 // readAll reads the ledger. What is due at the instant asked is applied.
@@ -52,37 +62,67 @@ func readAll(ctx context.Context, store ledger.Store, now time.Time) (everything
 
 // reader holds the flags of the commands that only read.
 type reader struct {
-	dir  string
-	json bool
+	dir, stack string
+	json       bool
 }
 
-// open reads the flags and opens the ledger. A folder that holds none names
-// those that the demonstrations left.
-func (r *reader) open(name string, args []string, most int) (*boltledger.Store, []string, error) {
+// opened is a ledger to read, in a folder or deployed.
+type opened struct {
+	ledger.Store
+	close func() error
+}
+
+// Close lets the ledger go.
+func (o opened) Close() error { return o.close() }
+
+// open reads the flags and opens the ledger that they name.
+func (r *reader) open(ctx context.Context, name string, args []string, most int) (opened, []string, error) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&r.dir, "dir", "", "folder of the ledger")
+	set.StringVar(&r.stack, "stack", "", "deployed stack whose ledger is read")
 	set.BoolVar(&r.json, "json", false, "print JSON")
 	rest, err := parse(set, args, most)
 	if err != nil {
-		return nil, nil, err
+		return opened{}, nil, err
 	}
-	candidates := []string{r.dir}
-	if r.dir == "" {
+	if r.stack == "" {
+		store, err := openFolder(r.dir)
+		return store, rest, err
+	}
+	if r.dir != "" {
+		return opened{}, nil, badInput("give --dir or --stack, not both")
+	}
+	c, err := connect(ctx, r.stack)
+	if err != nil {
+		return opened{}, nil, err
+	}
+	return opened{c.ledger(), func() error { return nil }}, rest, nil
+}
+
+// openFolder opens the ledger in a folder. Without one, it is the folder that
+// make up or a demonstration left.
+func openFolder(dir string) (opened, error) {
+	candidates := []string{dir}
+	if dir == "" {
 		candidates = []string{defaultDir, filepath.Join(defaultDir, "fleet"), filepath.Join(defaultDir, "demo")}
 	}
 	for _, dir := range candidates {
 		path := filepath.Join(dir, "ledger.db")
-		if _, err := os.Stat(path); err == nil {
-			store, err := boltledger.Open(path, boltledger.Options{})
-			return store, rest, err
+		if _, err := os.Stat(path); err != nil {
+			continue
 		}
+		store, err := boltledger.Open(path, boltledger.Options{})
+		if err != nil {
+			return opened{}, err
+		}
+		return opened{store, store.Close}, nil
 	}
-	return nil, nil, badInput("no ledger in %s; make one with make demo or make up", strings.Join(candidates, ", "))
+	return opened{}, badInput("no ledger in %s; make one with make demo or make up", strings.Join(candidates, ", "))
 }
 
 func positions(ctx context.Context, args []string, out io.Writer) error {
 	var r reader
-	store, _, err := r.open("positions", args, 0)
+	store, _, err := r.open(ctx, "positions", args, 0)
 	if err != nil {
 		return err
 	}
@@ -100,7 +140,7 @@ func positions(ctx context.Context, args []string, out io.Writer) error {
 
 func usage(ctx context.Context, args []string, out io.Writer) error {
 	var r reader
-	store, rest, err := r.open("usage", args, 1)
+	store, rest, err := r.open(ctx, "usage", args, 1)
 	if err != nil {
 		return err
 	}
@@ -156,7 +196,7 @@ type explanation struct {
 
 func explain(ctx context.Context, args []string, out io.Writer) error {
 	var r reader
-	store, rest, err := r.open("explain", args, 1)
+	store, rest, err := r.open(ctx, "explain", args, 1)
 	if err != nil {
 		return err
 	}
@@ -229,7 +269,7 @@ func printExplanation(out io.Writer, e explanation) {
 	line("count", e.Arithmetic)
 	line("applies by", e.Association)
 	line("state", fmt.Sprintf("%s, launched %s", e.State, e.Launch.UTC().Format(time.RFC3339)))
-	line("rules", fmt.Sprintf("version %d: %s", e.RuleVersion, strings.Join(e.Rules, " ")))
+	line("rules", fmt.Sprintf("version %d: %s", e.RuleVersion, cmp.Or(strings.Join(e.Rules, " "), "none")))
 	line("breaks", strings.Join(e.Broken, "; "))
 	line("answer", e.Answer)
 	line("event", e.EventID)
@@ -237,7 +277,7 @@ func printExplanation(out io.Writer, e explanation) {
 
 func journal(ctx context.Context, args []string, out io.Writer) error {
 	var r reader
-	store, _, err := r.open("journal", args, 0)
+	store, _, err := r.open(ctx, "journal", args, 0)
 	if err != nil {
 		return err
 	}
@@ -249,7 +289,11 @@ func journal(ctx context.Context, args []string, out io.Writer) error {
 	if r.json {
 		return console.JSON(out, entries)
 	}
-	console.Journal(out, entries)
+	all, err := readAll(ctx, store, time.Now())
+	if err != nil {
+		return err
+	}
+	console.Journal(out, entries, all.names())
 	return nil
 }
 

@@ -97,6 +97,16 @@ const (
 	OutputSnapshotFunction = "SnapshotFunction"
 )
 
+// Outputs lists the outputs of the stack.
+func Outputs() []string {
+	return []string{
+		OutputLedgerTable, OutputReportBucket, OutputAlertTopicARN, OutputEventBusName, OutputWorkGroup,
+		OutputIntakeQueueURL, OutputIntakeDLQURL, OutputAlertQueueURL, OutputAlertDLQURL,
+		OutputEventQueueURL, OutputEventDLQURL, OutputStreamDLQURL,
+		OutputTrackFunction, OutputSweepFunction, OutputEnforceFunction, OutputPublishFunction, OutputSnapshotFunction,
+	}
+}
+
 // DefaultStackName is the name under which the hub is deployed.
 const DefaultStackName = "Licenseguard"
 

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the documents tell people to type must be there.
+func TestDocumentsNameCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var verbs, targets []string
+	for _, c := range commands() {
+		verbs = append(verbs, c.name)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllSubmatch(makefile, -1) {
+		targets = append(targets, string(m[1]))
+	}
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(documents) == 0 {
+		t.Fatal(documents, err)
+	}
+	uses := []struct {
+		known   []string
+		pattern *regexp.Regexp
+	}{
+		{verbs, regexp.MustCompile(`(?m)(?:^|bin/)licenseguard ([a-z-]+)`)},
+		{targets, regexp.MustCompile(`(?m)^(?:[A-Z_]+=\S+ )*make ([a-z-]+)`)},
+	}
+	for _, path := range append(documents, "../../README.md") {
+		text, err := os.ReadFile(path)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, use := range uses {
+			for _, m := range use.pattern.FindAllStringSubmatch(code(string(text)), -1) {
+				if !slices.Contains(use.known, m[1]) {
+					t.Errorf("%s: %q is no command", filepath.Base(path), m[0])
+				}
+			}
+		}
+	}
+}
+
+// code is what is set as code in a document, one piece a line.
+func code(document string) string {
+	var pieces []string
+	for _, m := range regexp.MustCompile("(?s)```[a-z]*\n(.*?)```|`([^`\n]+)`").FindAllStringSubmatch(document, -1) {
+		pieces = append(pieces, m[1]+m[2])
+	}
+	return strings.Join(pieces, "\n")
+}

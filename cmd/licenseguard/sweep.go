@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/shared/config"
+	"licenseguard/shared/track"
+)
+
+// invoker runs a function and waits for its answer.
+type invoker interface {
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+func sweep(ctx context.Context, args []string, out io.Writer) error {
+	set := flag.NewFlagSet("sweep", flag.ContinueOnError)
+	var name string
+	stackFlag(set, &name)
+	asJSON := set.Bool("json", false, "print JSON")
+	if _, err := parse(set, args, 0); err != nil {
+		return err
+	}
+	c, err := connect(ctx, name)
+	if err != nil {
+		return err
+	}
+	reports, err := runSweep(ctx, lambda.NewFromConfig(c.aws), c.stack.Outputs[config.OutputSweepFunction])
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return console.JSON(out, reports)
+	}
+	for _, r := range reports {
+		fmt.Fprintf(out, "Swept account %s in %s: %d instances seen, %d changes of licenses, %d resources released.\n",
+			r.Account, r.Took.Round(time.Millisecond), r.Instances, r.Changes, r.Released)
+	}
+	return nil
+}
+
+// runSweep runs the function once: a try that seems lost may still be at work,
+// and a second beside it would only cost.
+func runSweep(ctx context.Context, api invoker, function string) ([]track.SweepReport, error) {
+	once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
+	answer, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: []byte("{}")}, once)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", function, err)
+	}
+	if answer.FunctionError != nil {
+		var failure struct{ ErrorMessage string }
+		if err := json.Unmarshal(answer.Payload, &failure); err != nil || failure.ErrorMessage == "" {
+			failure.ErrorMessage = string(answer.Payload)
+		}
+		return nil, errors.New("the sweep failed: " + failure.ErrorMessage)
+	}
+	var reports []track.SweepReport
+	if err := json.Unmarshal(answer.Payload, &reports); err != nil {
+		return nil, fmt.Errorf("the sweep answered %.200q: %w", answer.Payload, err)
+	}
+	return reports, nil
+}
