@@ -8,31 +8,22 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/ec2cloud"
+	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/enforce"
-	"licenseguard/shared/telemetry"
 )
 
-func main() {
-	log := telemetry.Logger(os.Stdout, config.FunctionEnforce)
-	h, err := wire(log)
-	if err != nil {
-		log.Error("enforce does not start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(h.Handle)
-}
+func main() { function.Run(config.FunctionEnforce, wire) }
 
-func wire(log *slog.Logger) (*handler.Enforce, error) {
+func wire(log *slog.Logger) (any, error) {
 	env, err := config.LoadEnforce(os.LookupEnv)
 	if err != nil {
 		return nil, err
@@ -41,10 +32,11 @@ func wire(log *slog.Logger) (*handler.Enforce, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handler.Enforce{Metrics: os.Stdout, Log: log, Enforcer: &enforce.Enforcer{
+	h := &handler.Enforce{Metrics: os.Stdout, Log: log, Enforcer: &enforce.Enforcer{
 		Store:     dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
 		Instances: ec2cloud.New(ec2.NewFromConfig(cfg)),
 		Catalog:   catalog.Embedded(),
 		Accounts:  env.Accounts, Now: time.Now, Log: log,
-	}}, nil
+	}}
+	return h.Handle, nil
 }

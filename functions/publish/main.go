@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -18,26 +17,18 @@ import (
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/eventbus"
+	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/adapter/s3archive"
 	"licenseguard/shared/adapter/snstopic"
 	"licenseguard/shared/adapter/sqsqueue"
 	"licenseguard/shared/config"
 	"licenseguard/shared/publish"
-	"licenseguard/shared/telemetry"
 )
 
-func main() {
-	log := telemetry.Logger(os.Stdout, config.FunctionPublish)
-	h, err := wire(log)
-	if err != nil {
-		log.Error("publish does not start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(h.Handle)
-}
+func main() { function.Run(config.FunctionPublish, wire) }
 
-func wire(log *slog.Logger) (*handler.Publish, error) {
+func wire(log *slog.Logger) (any, error) {
 	env, err := config.LoadPublish(os.LookupEnv)
 	if err != nil {
 		return nil, err
@@ -47,7 +38,7 @@ func wire(log *slog.Logger) (*handler.Publish, error) {
 		return nil, err
 	}
 	queues := sqs.NewFromConfig(cfg)
-	return &handler.Publish{Metrics: os.Stdout, Log: log,
+	h := &handler.Publish{Metrics: os.Stdout, Log: log,
 		AlertQueue: handler.QueueName(env.AlertQueueURL), EventQueue: handler.QueueName(env.EventQueueURL),
 		Publisher: &publish.Publisher{
 			Archive: s3archive.New(s3.NewFromConfig(cfg), env.ReportBucket),
@@ -57,5 +48,6 @@ func wire(log *slog.Logger) (*handler.Publish, error) {
 			Bus:     eventbus.New(eventbridge.NewFromConfig(cfg), env.EventBusName),
 			Marks:   dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
 			Metrics: os.Stdout, Now: time.Now,
-		}}, nil
+		}}
+	return h.Handle, nil
 }

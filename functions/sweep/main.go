@@ -7,31 +7,22 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/ec2cloud"
+	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
-	"licenseguard/shared/telemetry"
 	"licenseguard/shared/track"
 )
 
-func main() {
-	log := telemetry.Logger(os.Stdout, config.FunctionSweep)
-	h, err := wire(log)
-	if err != nil {
-		log.Error("sweep does not start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(h.Handle)
-}
+func main() { function.Run(config.FunctionSweep, wire) }
 
-func wire(log *slog.Logger) (*handler.Sweep, error) {
+func wire(log *slog.Logger) (any, error) {
 	env, err := config.LoadSweep(os.LookupEnv)
 	if err != nil {
 		return nil, err
@@ -41,8 +32,9 @@ func wire(log *slog.Logger) (*handler.Sweep, error) {
 		return nil, err
 	}
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
-	return &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Tracker: &track.Tracker{
+	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Tracker: &track.Tracker{
 		Store: store, Observer: ec2cloud.New(ec2.NewFromConfig(cfg)), Catalog: catalog.Embedded(),
 		Accounts: env.Accounts, Region: env.Region, Now: time.Now, Log: log,
-	}}, nil
+	}}
+	return h.Handle, nil
 }
