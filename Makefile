@@ -16,7 +16,7 @@ CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/c
 CLOUD := ./shared/adapter/... ./functions/...
 STACK ?= Licenseguard
 CDK := npx --no-install cdk --no-notices
-FLEET_FLAGS = $(if $(FLEET),--fleet $(FLEET)) $(if $(LICENSES),--licenses $(LICENSES)) $(if $(HOSTS),--hosts $(HOSTS))
+FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln bench fuzz catalog clean
