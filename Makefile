@@ -90,8 +90,11 @@ lint: ## format and vet
 	test -z "$$unformatted" || { printf 'not formatted:\n%s\n' "$$unformatted"; exit 1; }
 	go vet $(CORE) $(CLOUD) ./infra ./shared/integration/...
 
-catalog: ## refresh the instance types from your account
-	aws ec2 describe-instance-types --output json | go run ./scripts/gen/catalog
+REGION ?= us-east-1
+catalog: ## refresh the instance types from your account, as REGION offers them
+	aws ec2 describe-instance-types --region $(REGION) --output json | \
+		go run ./scripts/gen/catalog -source "EC2 API, $(REGION)" -date $$(date +%F) > catalog.tmp
+	mv catalog.tmp shared/catalog/zz_generated.instancetypes.csv
 
 clean: ## remove what was built
 	rm -rf bin dist cdk.out
