@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -187,21 +186,5 @@ func TestUpKeepsItsState(t *testing.T) {
 		if !strings.Contains(explained, want) {
 			t.Errorf("explain does not say %q:\n%s", want, explained)
 		}
-	}
-}
-
-// TestTheBinaryDoesNotLinkEC2 keeps the demonstration quick to build: compiling
-// service/ec2 takes minutes.
-func TestTheBinaryDoesNotLinkEC2(t *testing.T) {
-	t.Parallel()
-	out, err := exec.Command("go", "list", "-deps", ".").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(out), "licenseguard/shared/ledger") {
-		t.Fatal("go list does not list the ledger; this test cannot see anything")
-	}
-	if strings.Contains(string(out), "service/ec2\n") {
-		t.Error("cmd/licenseguard links service/ec2")
 	}
 }
