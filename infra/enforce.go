@@ -33,7 +33,7 @@ func newEnforce(scope constructs.Construct, s settings, l ledger, streamDLQ awss
 	f.allow("Stop", []string{"ec2:StopInstances"}, instances)
 	// The code asks first, too; this holds even if the code is wrong.
 	f.deny("NeverStopProtected", []string{"ec2:StopInstances"},
-		conditions{"StringEquals": {"aws:ResourceTag/" + config.TagProtected: "true"}}, "*")
+		conditions{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + config.TagProtected: "true"}}, "*")
 	// ForAllValues is true of no keys at all, hence Null beside it.
 	f.allowIf("Tag", []string{"ec2:CreateTags"}, conditions{
 		"ForAllValues:StringEquals": {"aws:TagKeys": []string{config.TagStatus, config.TagReason}},

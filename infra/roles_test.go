@@ -156,7 +156,7 @@ func TestWhoMayTouchInstances(t *testing.T) {
 		"Stop": {"Effect": `"Allow"`, "Action": `"ec2:StopInstances"`, "Resource": instances},
 		"NeverStopProtected": {
 			"Effect": `"Deny"`, "Action": `"ec2:StopInstances"`, "Resource": `"*"`,
-			"Condition": `{"StringEquals":{"aws:ResourceTag/licenseguard:protected":"true"}}`,
+			"Condition": `{"StringEqualsIgnoreCase":{"aws:ResourceTag/licenseguard:protected":"true"}}`,
 		},
 		"Tag": {
 			"Effect": `"Allow"`, "Action": `"ec2:CreateTags"`, "Resource": instances,

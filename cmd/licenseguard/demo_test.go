@@ -188,3 +188,52 @@ func TestUpKeepsItsState(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCannotBeReadInTheInboxLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	inbox := filepath.Join(dir, "inbox")
+	if err := os.MkdirAll(filepath.Join(inbox, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(inbox, "dangling")); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int{"not-json": 10, "huge": 3 << 20} {
+		if err := os.WriteFile(filepath.Join(inbox, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := cli(t, "up", "--once", "--fleet", "testdata/fleet.json", "--licenses", "testdata/licenses.yaml", "--dir", dir)
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, want := range []string{"folder is no file", "dangling: no such file", "not-json is hopeless: body", "huge is hopeless: body is 1048576 bytes"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	if left, _ := os.ReadDir(inbox); len(left) != 2 {
+		t.Errorf("%d left in the inbox, want the two that cannot be read", len(left))
+	}
+}
+
+func TestFlagsAndHelp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if code, _, errs := cli(t, "demo", "--fleet", "testdata/fleet.json", "--licenses", "testdata/licenses.yaml", "--dir", dir); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	ledger := filepath.Join(dir, "fleet")
+	for _, args := range [][]string{{"explain", "i-00000000000000001", "--json", "--dir", ledger}, {"explain", "--dir", ledger, "i-00000000000000001", "--json"}} {
+		if code, out, errs := cli(t, args...); code != exitOK || !strings.HasPrefix(out, "[") {
+			t.Errorf("%v: exit code %d, %s%.40s", args, code, errs, out)
+		}
+	}
+	if _, out, _ := cli(t, "journal", "--json", "--dir", ledger); out != "[]\n" {
+		t.Errorf("an empty journal is %q", out)
+	}
+	if code, out, _ := cli(t, "positions", "-h"); code != exitOK || !strings.Contains(out, "licenseguard positions") {
+		t.Errorf("-h: exit code %d, %q", code, out)
+	}
+}

@@ -68,7 +68,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		err := c.run(ctx, args[1:], out)
 		var input *inputError
 		switch {
-		case err == nil, errors.Is(err, flag.ErrHelp):
+		case errors.Is(err, flag.ErrHelp):
+			help(out)
+			return exitOK
+		case err == nil:
 			return exitOK
 		case errors.As(err, &input):
 			fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
@@ -90,14 +93,21 @@ func help(out io.Writer) {
 	fmt.Fprint(out, "\nWhat a run writes goes under .licenseguard/ (--dir). With --stack, AWS_REGION, AWS_PROFILE and the like choose\nwhere the stack is found. Exit codes: 0 done, 1 failed, 2 the command or a file is wrong.\n")
 }
 
-// parse reads the flags of a command and at most so many arguments.
-func parse(set *flag.FlagSet, args []string, most int) ([]string, error) {
+// parse reads the flags of a command, before and after its arguments, and at
+// most so many of these.
+func parse(set *flag.FlagSet, args []string, most int) (rest []string, err error) {
 	set.SetOutput(io.Discard)
-	if err := set.Parse(args); err != nil {
-		return nil, badInput("%w; see licenseguard help", err)
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, badInput("%w; see licenseguard help", err)
+		}
+		if set.NArg() == 0 {
+			break
+		}
+		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
 	}
-	if set.NArg() > most {
-		return nil, badInput("too many arguments: %s", strings.Join(set.Args(), " "))
+	if len(rest) > most {
+		return nil, badInput("too many arguments: %s", strings.Join(rest[most:], " "))
 	}
-	return set.Args(), nil
+	return rest, nil
 }

@@ -287,7 +287,7 @@ func journal(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if r.json {
-		return console.JSON(out, entries)
+		return console.JSON(out, append([]ledger.JournalEntry{}, entries...))
 	}
 	all, err := readAll(ctx, store, time.Now())
 	if err != nil {

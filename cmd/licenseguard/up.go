@@ -46,7 +46,7 @@ func up(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer p.Close()
-	w := watcher{files: f, pipeline: p, fleet: account, inbox: inbox, out: out}
+	w := watcher{files: f, pipeline: p, fleet: account, inbox: inbox, out: out, refused: make(map[string]bool)}
 	fmt.Fprintf(out, "Watching %s and %s; put events (JSON files) into %s; Ctrl-C ends. State stays in %s.\n", f.fleet, f.licenses, inbox, f.dir)
 	for {
 		if err := w.look(ctx); err != nil {
@@ -74,6 +74,7 @@ type watcher struct {
 	seen     string // the files' sizes and times at the last look
 	ticked   time.Time
 	shown    int
+	refused  map[string]bool // files of the inbox that cannot be read
 }
 
 // look takes what changed since the last look.
@@ -106,8 +107,11 @@ func (w *watcher) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if in.region != w.pipeline.Tracker.Region {
+		return badInput("fleet %s: it is of %s now, this run is of %s; use another --dir", w.files.fleet, in.region, w.pipeline.Tracker.Region)
+	}
 	w.fleet.Replace(in.instances, in.hosts)
-	w.pipeline.Tracker.Accounts = in.accounts
+	w.pipeline.Watch(in.accounts)
 	return configureAndSweep(ctx, w.pipeline, in, w.files.licenses)
 }
 
@@ -119,13 +123,14 @@ func (w *watcher) takeInbox(ctx context.Context) error {
 	}
 	done := filepath.Join(w.files.dir, "done")
 	for _, e := range entries {
-		if e.IsDir() {
-			continue
-		}
 		path := filepath.Join(w.inbox, e.Name())
-		body, err := os.ReadFile(path)
+		body, err := readEvent(path)
 		if err != nil {
-			return err
+			if !w.refused[path] { // said once
+				w.refused[path] = true
+				fmt.Fprintf(w.out, "not taken: %v\n", err)
+			}
+			continue
 		}
 		before := len(w.pipeline.DeadLetters)
 		w.pipeline.Send(body)
@@ -143,6 +148,24 @@ func (w *watcher) takeInbox(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// readEvent reads one file of the inbox, not more of it than shows that it is
+// too large for an event.
+func readEvent(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
 }
 
 func (w *watcher) show(ctx context.Context) error {

@@ -27,23 +27,49 @@ func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.Pe
 	var failed []error
 	for i, g := range result.Grants {
 		p := ready[i]
-		switch g.Refused {
-		case "":
-			p.Action = g.Action
-			outcome, err := e.carryOut(ctx, p, r)
-			if outcome.Action != "" {
+		ok, err := e.granted(ctx, &p, g, r)
+		if ok && err == nil {
+			ok, err = e.confirm(ctx, &p, r)
+		}
+		if ok && err == nil {
+			var outcome ledger.ActionOutcome
+			if outcome, err = e.carryOut(ctx, p, r); outcome.Action != "" {
 				outcomes = append(outcomes, outcome)
 			}
-			failed = append(failed, err)
-		case ledger.RefusedBudget, ledger.RefusedSettling:
-			r.Postponed++
-			p.NotBefore = g.Retry
-			failed = append(failed, e.Store.PutAction(ctx, p))
-		default:
-			failed = append(failed, e.cancel(ctx, p, "refused: "+string(g.Refused), r))
 		}
+		failed = append(failed, err)
 	}
 	return outcomes, errors.Join(failed...)
+}
+
+// granted takes the answer to a wish, and keeps or cancels what was refused.
+func (e *Enforcer) granted(ctx context.Context, p *ledger.PendingAction, g ledger.GrantResult, r *Report) (bool, error) {
+	switch g.Refused {
+	case "":
+		p.Action = g.Action
+		return true, nil
+	case ledger.RefusedBudget, ledger.RefusedSettling:
+		r.Postponed++
+		p.NotBefore = g.Retry
+		return false, e.Store.PutAction(ctx, *p)
+	default:
+		return false, e.cancel(ctx, *p, "refused: "+string(g.Refused), r)
+	}
+}
+
+// confirm asks license and instance once more right before the action. Since
+// they were asked for the whole batch, others were acted on, and a person may
+// have decided otherwise. The intent is there, so it costs nothing.
+func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, r *Report) (bool, error) {
+	l, result, err := e.committer().Apply(ctx, p.License, ledger.Batch{
+		Grants: []ledger.Grant{{Instance: p.Instance, Launch: p.Launch, Action: p.Action}}})
+	if err != nil {
+		return false, err
+	}
+	if ok, err := e.granted(ctx, p, result.Grants[0], r); !ok || err != nil {
+		return false, err
+	}
+	return e.look(ctx, l, p, r)
 }
 
 // carryOut tags and, where granted, stops one instance, with a journal entry

@@ -45,7 +45,9 @@ type Enforcer struct {
 	Catalog   license.Catalog
 	Accounts  []string // whose instances may be touched
 	Now       func() time.Time
-	Log       *slog.Logger
+	// Backoff pauses before a refused commit is tried again; nil sleeps.
+	Backoff func(ctx context.Context, attempt int) error
+	Log     *slog.Logger
 }
 
 // Report counts what one run did.
@@ -153,40 +155,51 @@ func (e *Enforcer) prepare(ctx context.Context, l *ledger.License, p *ledger.Pen
 		}
 		return ledger.ActionOutcome{Instance: p.Instance, Launch: p.Launch, Action: done}, false, e.journal(ctx, *p, done, m.State)
 	}
-	return e.look(ctx, p, r)
+	ok, err := e.look(ctx, l, p, r)
+	return none, ok, err
 }
 
-// look is the last look before an action.
-func (e *Enforcer) look(ctx context.Context, p *ledger.PendingAction, r *Report) (ledger.ActionOutcome, bool, error) {
-	none := ledger.ActionOutcome{}
+// look looks at the instance before an action and reports whether it may be
+// acted on.
+func (e *Enforcer) look(ctx context.Context, l *ledger.License, p *ledger.PendingAction, r *Report) (bool, error) {
 	s, id := scopeOf(p.Instance)
 	if !slices.Contains(e.Accounts, s.Account) {
-		return none, false, e.cancel(ctx, *p, "account "+s.Account+" is not watched", r)
+		return false, e.cancel(ctx, *p, "account "+s.Account+" is not watched", r)
 	}
 	in, found, err := e.Instances.Look(ctx, s, id)
 	switch {
 	case err != nil:
-		return none, false, e.fail(ctx, *p, err, r)
+		return false, e.fail(ctx, *p, err, r)
 	case !found:
-		return none, false, e.cancel(ctx, *p, ErrGone.Error(), r)
+		return false, e.cancel(ctx, *p, ErrGone.Error(), r)
 	case !in.LaunchTime.Equal(p.Launch):
-		return none, false, e.cancel(ctx, *p, "it was started again since", r)
+		return false, e.cancel(ctx, *p, "it was started again since", r)
 	case in.State == license.Pending:
 		r.Postponed++
 		p.NotBefore = e.Now().Add(notYet)
-		return none, false, e.Store.PutAction(ctx, *p)
+		return false, e.Store.PutAction(ctx, *p)
+	case in.State == license.Stopped && p.Action == license.Tag: // it counts where stopped instances are included
 	case in.State != license.Running:
-		return none, false, e.cancel(ctx, *p, "it is "+string(in.State), r)
+		return false, e.cancel(ctx, *p, "it is "+string(in.State), r)
+	case !associated(l, p.Instance, in):
+		return false, e.cancel(ctx, *p, "the license does not apply to it any more", r)
 	}
 	if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {
 		p.Action = license.Tag
 	}
 	p.Guard = ledger.GuardOf(in, e.Catalog)
-	return none, true, nil
+	return true, nil
+}
+
+// associated reports whether the instance still has what the license holds it
+// by: a tag can be gone before its event arrives.
+func associated(l *ledger.License, id license.ResourceID, in license.Instance) bool {
+	_, m := l.Find(id)
+	return m != nil && license.Association{Kind: m.Kind, Value: m.Value}.Matches(in)
 }
 
 func (e *Enforcer) committer() *ledger.Committer {
-	return &ledger.Committer{Store: e.Store, Catalog: e.Catalog, Now: e.Now}
+	return &ledger.Committer{Store: e.Store, Catalog: e.Catalog, Now: e.Now, Wait: e.Backoff}
 }
 
 func (e *Enforcer) journal(ctx context.Context, p ledger.PendingAction, done ledger.Done, state license.State) error {

@@ -30,6 +30,8 @@ type cloud struct {
 type machine struct {
 	license.Instance
 	look, stop []error // given one after the other, then none
+	looks      int
+	looked     func(times int) // called after each look: what happens then is not in it
 	tags       map[string]string
 	stops      int
 }
@@ -48,7 +50,11 @@ func (c *cloud) Look(_ context.Context, _ track.Scope, id string) (license.Insta
 	if !ok {
 		return license.Instance{}, false, nil
 	}
-	return m.Instance, true, next(&m.look)
+	in := m.Instance
+	if m.looks++; m.looked != nil {
+		m.looked(m.looks)
+	}
+	return in, true, next(&m.look)
 }
 
 func (c *cloud) Tag(_ context.Context, _ track.Scope, id string, tags map[string]string) error {
@@ -91,7 +97,11 @@ func newFixture(t *testing.T, n int, budget int) *fixture {
 	f.Enforcer = &enforce.Enforcer{Store: f.store, Instances: f.cloud, Catalog: catalog.Embedded(), Accounts: []string{account},
 		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler)}
 	one := int64(1)
-	c, err := license.Amend(nil, license.Configuration{ID: "lic-a", Name: "A", CountingType: license.CountInstance, Count: &one, HardLimit: true,
+	offers := []license.Association{{Kind: license.ByTag, Value: "Software=oracle"}}
+	for i := range n {
+		offers = append(offers, license.Association{Kind: license.ByInstance, Value: name(i)})
+	}
+	c, err := license.Amend(nil, license.Configuration{ID: "lic-a", Name: "A", CountingType: license.CountInstance, Count: &one, HardLimit: true, Associations: offers,
 		Enforcement: license.Enforcement{Mode: license.Stop, ActionsPerHour: budget, Settle: time.Minute}}, f.now, "test")
 	f.must(err)
 	_, _, err = f.committer().ApplyTo(context.Background(), &ledger.License{Configuration: license.Configuration{ID: "lic-a"}}, ledger.Batch{Configuration: &c})
@@ -103,7 +113,7 @@ func newFixture(t *testing.T, n int, budget int) *fixture {
 		in := license.Instance{ID: license.NewResourceID(account, "us-east-1", id), Type: "m5.large", State: license.Running, LaunchTime: f.now, Tenancy: license.TenancyDefault}
 		f.cloud.instances[id] = &machine{Instance: in}
 		claims = append(claims, ledger.Claim{Instance: in, Generation: ledger.Generation{Launch: f.now, Rank: in.State.Rank()},
-			Held: &license.Held{ConfigurationID: "lic-a", Kind: license.ByTag, Value: "x", Since: f.now}, Offered: start, Observed: f.now, Happened: f.now})
+			Held: &license.Held{ConfigurationID: "lic-a", Kind: license.ByInstance, Value: id, Since: f.now}, Offered: start, Observed: f.now, Happened: f.now})
 	}
 	_, err = f.committer().claim(claims)
 	f.must(err)
@@ -173,7 +183,7 @@ func TestSettleWindowThenStop(t *testing.T) {
 	if r := f.run(); r.Stopped != 0 || r.Postponed != 2 {
 		t.Errorf("within the settle window: %+v, want two postponed", r)
 	}
-	f.now = f.now.Add(time.Minute)
+	f.now = f.now.Add(90 * time.Second) // Auto Scaling's tags have arrived
 	if r := f.run(); r.Stopped != 2 {
 		t.Errorf("after it: %+v, want two stopped", r)
 	}
@@ -302,5 +312,114 @@ func TestAnotherAccountIsNotTouched(t *testing.T) {
 	f.Accounts = []string{"999999999999"}
 	if r := f.pass(5 * time.Minute); r.Stopped+r.Tagged != 0 {
 		t.Errorf("%+v, want nothing done", r)
+	}
+}
+
+// TestWhatHappensBetweenLookAndStop plays what comes while others of the batch
+// are acted on, or after a first try that failed.
+func TestWhatHappensBetweenLookAndStop(t *testing.T) {
+	t.Parallel()
+	amend := func(f *fixture, change func(*license.Configuration)) {
+		l, err := f.store.Load(context.Background(), "lic-a")
+		f.must(err)
+		wanted := l.Configuration
+		change(&wanted)
+		c, err := license.Amend(&l.Configuration, wanted, f.now, "test")
+		f.must(err)
+		_, _, err = f.committer().ApplyTo(context.Background(), l, ledger.Batch{Configuration: &c})
+		f.must(err)
+	}
+	two := int64(2)
+	cases := map[string]struct {
+		happens func(*fixture, *machine)
+		tagged  bool
+	}{
+		"stop protection":       {func(_ *fixture, m *machine) { m.StopProtected = true }, true},
+		"Auto Scaling's tag":    {func(_ *fixture, m *machine) { m.Tags = map[string]string{license.TagAutoScalingGroup: "g"} }, true},
+		"its owner stops it":    {func(_ *fixture, m *machine) { m.State = license.Stopped }, false},
+		"its owner restarts it": {func(f *fixture, m *machine) { m.LaunchTime = f.now }, false},
+		"the mode is observe": {func(f *fixture, _ *machine) {
+			amend(f, func(c *license.Configuration) { c.Enforcement.Mode = license.Observe })
+		}, false},
+		"the mode is tag": {func(f *fixture, _ *machine) {
+			amend(f, func(c *license.Configuration) { c.Enforcement.Mode = license.Tag })
+		}, false},
+		"the count is raised": {func(f *fixture, _ *machine) { amend(f, func(c *license.Configuration) { c.Count = &two }) }, false},
+		"disabled":            {func(f *fixture, _ *machine) { amend(f, func(c *license.Configuration) { c.Status = license.Disabled }) }, false},
+		"the licenses expire": {func(f *fixture, _ *machine) { amend(f, func(c *license.Configuration) { c.Expiry = f.now }) }, false},
+	}
+	for name_, c := range cases {
+		for when, fail := range map[string][]error{"at once": nil, "after a failed try": {errors.New("RequestLimitExceeded")}} {
+			t.Run(name_+" "+when, func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t, 2, 10)
+				m := f.cloud.instances[name(1)]
+				m.stop = fail
+				if fail == nil { // after the look for the batch; another follows right before the action
+					m.looked = func(times int) {
+						if times == 1 {
+							c.happens(f, m)
+						}
+					}
+				} else {
+					f.run()
+					f.now = f.now.Add(2 * time.Minute)
+					f.run()
+					if m.stops != 0 || len(m.stop) != 0 {
+						t.Fatalf("the first try: %d stops, errors left %v", m.stops, m.stop)
+					}
+					m.tags = nil
+					c.happens(f, m)
+				}
+				f.pass(time.Hour)
+				if m.stops != 0 {
+					t.Error("it was stopped")
+				}
+				if got := m.tags != nil; got != c.tagged {
+					t.Errorf("tagged %t, want %t (%v)", got, c.tagged, m.tags)
+				}
+			})
+		}
+	}
+}
+
+func TestTagOfTheAssociationIsGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	in := f.cloud.instances[name(1)]
+	claim := ledger.Claim{Instance: in.Instance, Generation: ledger.Generation{Launch: in.LaunchTime, Rank: 1}, Offered: start, Observed: f.now.Add(time.Second), Happened: f.now,
+		Held: &license.Held{ConfigurationID: "lic-a", Kind: license.ByTag, Value: "Software=oracle", Since: in.LaunchTime}}
+	_, err := f.committer().claim([]ledger.Claim{claim})
+	f.must(err)
+	if r := f.pass(10 * time.Minute); r.Stopped+r.Tagged != 0 || f.pending() != 0 {
+		t.Errorf("%+v, %d pending, want nothing done", r, f.pending())
+	}
+}
+
+// TestStoppedIsTaggedWhereItCounts: under includedStoppedInstances a stopped
+// instance is over the count too, and a tag can be written to it. (Found by the
+// simulator: it was canceled and asked for again every hour.)
+func TestStoppedIsTaggedWhereItCounts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 1, 10)
+	l, err := f.store.Load(context.Background(), "lic-a")
+	f.must(err)
+	wanted := l.Configuration
+	none := int64(0)
+	wanted.Count, wanted.Enforcement.Mode = &none, license.Tag
+	wanted.Rules = []license.RuleVersion{{Text: []string{"#includedStoppedInstances=True"}}}
+	c, err := license.Amend(&l.Configuration, wanted, f.now, "test")
+	f.must(err)
+	_, _, err = f.committer().ApplyTo(context.Background(), l, ledger.Batch{Configuration: &c})
+	f.must(err)
+	f.now = f.now.Add(time.Minute)
+	in := f.cloud.instances[name(0)]
+	in.LaunchTime = f.now
+	in.State = license.Stopped
+	_, err = f.committer().claim([]ledger.Claim{{Instance: in.Instance, Generation: ledger.Generation{Launch: f.now, Rank: in.State.Rank()},
+		Held: &license.Held{ConfigurationID: "lic-a", Kind: license.ByInstance, Value: name(0), Since: f.now}, Offered: start, Observed: f.now, Happened: f.now}})
+	f.must(err)
+	if r := f.pass(10 * time.Minute); r.Tagged != 1 || r.Stopped != 0 || f.pending() != 0 {
+		t.Errorf("%+v, %d pending, want one tagged", r, f.pending())
 	}
 }

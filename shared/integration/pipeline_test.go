@@ -48,6 +48,10 @@ func TestLaunchOverTheLimit(t *testing.T) {
 		t.Fatal("the stream has no heads")
 	}
 	w.enforceFn.invoke([]byte(sample(t, "schedule/tick")), nil)
+	if state, _ := w.instance(third); state != "running" {
+		t.Fatalf("the instance is %s right after its launch; nothing is stopped before tags had time to arrive", state)
+	}
+	w.enforceUntilAnswered(licenseID, third)
 	if state, tags := w.instance(third); state != "stopped" || tags[config.TagStatus] == "" || !strings.Contains(tags[config.TagReason], licenseID) {
 		t.Errorf("the instance over the limit is %s, tags %v; want stopped and tagged", state, tags)
 	}
@@ -72,6 +76,21 @@ func TestLaunchOverTheLimit(t *testing.T) {
 	if errs := localaws.MotoErrors(); len(errs) > 0 {
 		t.Errorf("moto failed: the SDK hides this by trying again:\n%s", strings.Join(errs, "\n"))
 	}
+}
+
+// enforceUntilAnswered is the schedule, a little faster: it runs enforce until
+// the instance is answered. That takes as long as Auto Scaling's tags may be on
+// their way, in real time: EC2's clock cannot be set.
+func (w *world) enforceUntilAnswered(id, instance string) {
+	w.t.Helper()
+	for range 30 {
+		if _, m := w.load(id).Find(license.NewResourceID(account, region, instance)); m != nil && m.Answered != "" {
+			return
+		}
+		time.Sleep(5 * time.Second)
+		w.enforceFn.invoke([]byte(sample(w.t, "schedule/tick")), nil)
+	}
+	w.t.Fatalf("instance %s was not answered in 150 s", instance)
 }
 
 // alertArrives checks the message of a subscriber, and that the same alert

@@ -14,6 +14,7 @@ const (
 	WhyEstimated = "the overrun rests on an estimate"
 	WhyListed    = "not an overrun by launch: waits for a person's approval"
 	WhyAnswered  = "already answered"
+	WhyEnded     = "the license does not apply to it any more"
 	WhyEnding    = "it is stopping by itself"
 	WhyOver      = "over the license count"
 	WhyBroken    = "breaks a rule"
@@ -29,6 +30,7 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 		return Answer{}
 	}
 	over := e.Verdict == Over && l.surelyOver(e, now)
+	listed := m.Cause != ByLaunch || !m.Generation.Launch.After(c.AnswersFrom)
 	switch {
 	case !c.HardLimit:
 		return Answer{Why: WhySoft}
@@ -36,10 +38,12 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 		return Answer{Why: WhyExpired}
 	case !over && !surelyBroken(m):
 		return Answer{Why: WhyEstimated}
-	case m.Cause != ByLaunch || !m.Generation.Launch.After(c.AnswersFrom):
+	case listed || !surelyBroken(m) && !e.allByLaunch(rules):
 		return Answer{Why: WhyListed}
 	case m.Answered != "":
 		return Answer{Why: WhyAnswered}
+	case !m.Kind.Inherited() && !slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Kind == m.Kind && a.Value == m.Value }):
+		return Answer{Why: WhyEnded} // a person ended the association; the instances are counted again next
 	case m.State == license.Stopping || m.State == license.ShuttingDown:
 		return Answer{Why: WhyEnding}
 	}
@@ -54,7 +58,17 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 	if m.Guard != Unguarded || a.Mode == license.Tag {
 		a.Action = license.Tag
 	}
+	if earliest := m.Generation.Launch.Add(tagsTime); a.Action == license.Stop && a.NotBefore.Before(earliest) {
+		a.NotBefore = earliest
+	}
 	return a
+}
+
+// allByLaunch reports whether everything that uses the entry came by a launch.
+// What started on a host that is over the count for another reason uses nothing
+// more, and stopping it would free nothing.
+func (e *Entry) allByLaunch(rules license.Rules) bool {
+	return !slices.ContainsFunc(e.Members, func(m Member) bool { return m.Consuming(rules) && m.Cause != ByLaunch })
 }
 
 // answerable reports whether there may be something to answer: an overrun, or
@@ -74,15 +88,16 @@ func surelyBroken(m *Member) bool {
 	return slices.ContainsFunc(m.Broken, func(v license.Violation) bool { return !v.Estimated })
 }
 
-// surelyOver reports whether an entry would be over the count even if nothing
-// had been used by what is only estimated.
+// surelyOver reports whether an entry would be over the count however little is
+// used by what is only estimated. Larger ones that wait before it play no part:
+// where it fits, they need not have fitted.
 func (l *License) surelyOver(e *Entry, now time.Time) bool {
 	if e.Estimated || l.Totals.Estimated == 0 {
 		return !e.Estimated
 	}
 	used := e.Licenses
 	for i := range l.Entries {
-		if o := &l.Entries[i]; !o.Estimated && (o.Verdict == Covered || o.Verdict == Over && byPlace(o, e) < 0) {
+		if o := &l.Entries[i]; !o.Estimated && (o.Verdict == Covered || o.Verdict == Over && o.Licenses <= e.Licenses && byPlace(o, e) < 0) {
 			used += o.Licenses
 		}
 	}
@@ -146,8 +161,14 @@ func (f *folder) grant(g Grant) GrantResult {
 		r.Refused, r.Retry = RefusedSettling, answer.NotBefore
 	case f.l.Unsettled || m.State == license.Pending:
 		r.Refused, r.Retry = RefusedSettling, f.now.Add(retryTime)
-	case m.Intent.Live(f.now):
-		r.Action = m.Intent.Action // granted before, not yet done: it costs nothing again
+	case m.Intent.Live(f.now) && e.Verdict == Over && e.Licenses <= f.limit-f.l.Totals.Covered:
+		f.endIntent(f.touch(i).member(g.Instance), f.now) // there is room since: the next fold covers it
+		f.l.Unsettled, f.force = true, true
+		r.Refused = RefusedCovered
+	case m.Intent.Live(f.now): // granted before, not yet done: it costs nothing again
+		if m.Intent.Action == license.Tag {
+			r.Action = license.Tag
+		}
 	default:
 		f.spend(i, g.Instance, &r)
 	}
@@ -170,6 +191,25 @@ func (f *folder) spend(i int, id license.ResourceID, r *GrantResult) {
 	m := f.touch(i).member(id)
 	m.Intent = Intent{Action: r.Action, At: f.now, Until: f.now.Add(intentTime)}
 	f.acted[id] = "granted " + string(r.Action)
+}
+
+// spent notes until when a granted action may have been done: from then on it
+// counts against the budget of 60 minutes, and before that in any case.
+func (f *folder) spent(in Intent, at time.Time) {
+	i := slices.IndexFunc(f.l.Actions, in.At.Equal)
+	if in.At.IsZero() || i < 0 {
+		return
+	}
+	f.l.Actions[i] = milli(at)
+	slices.SortFunc(f.l.Actions, time.Time.Compare)
+}
+
+// endIntent clears an intent that got no outcome, or did its work.
+func (f *folder) endIntent(m *Member, at time.Time) {
+	if m.Answered == "" {
+		f.spent(m.Intent, at)
+	}
+	m.Intent = Intent{}
 }
 
 // ActionOutcome records what enforcement did, or would have done, to one
@@ -206,6 +246,7 @@ func (f *folder) outcome(o ActionOutcome) {
 	}
 	m = f.touch(i).member(o.Instance)
 	f.acted[o.Instance], f.force = string(o.Action), true
+	f.spent(m.Intent, f.now)
 	if o.Guard != Unguarded {
 		m.Guard = o.Guard
 	}

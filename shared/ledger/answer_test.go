@@ -105,6 +105,9 @@ func TestGrants(t *testing.T) {
 	}
 	same(t, "due", first.Add(10*time.Minute), w.l.Due)
 
+	for n := 2; n <= 11; n++ {
+		w.report(ledger.DoneStopped, n, "")
+	}
 	w.after(time.Hour - time.Millisecond)
 	same(t, "before the hour is over", ledger.RefusedBudget, w.grant(license.Stop, 12)[0].Refused)
 	w.after(time.Millisecond)
@@ -116,14 +119,62 @@ func TestBudgetIsOfAnyHour(t *testing.T) {
 	w := overrun(t, 12, func(c *license.Configuration) { c.Enforcement.ActionsPerHour = 2 })
 	first := w.now
 	w.grant(license.Stop, 2)
+	w.report(ledger.DoneStopped, 2, "")
 	w.after(40*time.Minute).grant(license.Stop, 3)
+	w.report(ledger.DoneStopped, 3, "")
 	r := w.after(10*time.Minute).grant(license.Stop, 4)[0]
 	same(t, "retry", first.Add(time.Hour), r.Retry)
 	w.now = r.Retry
 	same(t, "granted then", ledger.Refusal(""), w.grant(license.Stop, 4)[0].Refused)
+	w.report(ledger.DoneStopped, 4, "")
 	same(t, "and the next when the second is an hour old", first.Add(100*time.Minute), w.grant(license.Stop, 5)[0].Retry)
 	w.amend(func(c *license.Configuration) { c.Enforcement.ActionsPerHour = 1 })
 	same(t, "a smaller budget waits for more", first.Add(2*time.Hour), w.grant(license.Stop, 5)[0].Retry)
+}
+
+// TestEndedAssociationIsNotAnswered: a person took the association away, and the
+// instances are not counted again yet. (Found by the simulator.)
+func TestEndedAssociationIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *license.Configuration) {
+		c.Count, c.Associations = licenses(0), []license.Association{{Kind: license.ByTag, Value: "app"}}
+	}).after(time.Hour)
+	w.see(w.launched(1, w.now, func(c *ledger.Claim) { c.Held.Kind, c.Held.Value = license.ByTag, "app" }))
+	same(t, "wanted", []int{1}, w.after(10*time.Minute).wanted())
+	w.amend(func(c *license.Configuration) { c.Associations = nil })
+	same(t, "answer", ledger.Answer{Why: ledger.WhyEnded}, w.answers()[1])
+	same(t, "grant", ledger.RefusedCovered, w.grant(license.Stop, 1)[0].Refused)
+}
+
+// TestBudgetCountsWhatIsDone: an intent lasts ten minutes, and what it grants
+// can be done at its end; the 60 minutes begin then. (Found by the simulator.)
+func TestBudgetCountsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	one := func(c *license.Configuration) { c.Enforcement.ActionsPerHour = 1 }
+	t.Run("late", func(t *testing.T) {
+		t.Parallel()
+		w := overrun(t, 2, one)
+		w.grant(license.Stop, 2)
+		w.after(9 * time.Minute)
+		w.report(ledger.DoneStopped, 2, "")
+		done := w.now
+		same(t, "retry", done.Add(time.Hour), w.after(50*time.Minute).grant(license.Stop, 3)[0].Retry)
+	})
+	t.Run("without a word", func(t *testing.T) {
+		t.Parallel()
+		w := overrun(t, 2, one)
+		w.grant(license.Stop, 2)
+		granted := w.now
+		same(t, "retry", granted.Add(70*time.Minute), w.after(30*time.Minute).grant(license.Stop, 3)[0].Retry)
+	})
+	t.Run("seen", func(t *testing.T) {
+		t.Parallel()
+		w := overrun(t, 2, one)
+		w.grant(license.Stop, 2)
+		w.after(5 * time.Minute).see(w.launched(2, w.launchOf(2), in(license.Stopped)))
+		seen := w.now
+		same(t, "retry", seen.Add(time.Hour), w.after(40*time.Minute).grant(license.Stop, 3)[0].Retry)
+	})
 }
 
 func TestRefusals(t *testing.T) {

@@ -119,12 +119,14 @@ func (f *folder) update(m Member, c *Claim) Member {
 		}
 		// The generation stays: should AWS know the instance again, that look wins.
 		m.State, m.Observed = license.Terminated, c.Observed
-		m.EventID, m.Intent = c.EventID, Intent{}
+		m.EventID = c.EventID
+		f.endIntent(&m, f.now)
 		return m
 	}
 	in := c.Instance
 	if !in.LaunchTime.Equal(m.Generation.Launch) && !c.Generation.Launch.Equal(m.Generation.Launch) {
-		m.FirstSeen, m.Answered, m.Intent, m.Cause = c.Observed, "", Intent{}, ""
+		f.endIntent(&m, f.now)
+		m.FirstSeen, m.Answered, m.Cause = c.Observed, "", ""
 	}
 	guard := m.Guard
 	if m.Answered == "" || !c.Generation.Launch.Equal(m.Generation.Launch) {
@@ -133,6 +135,9 @@ func (f *folder) update(m Member, c *Claim) Member {
 	m.Generation, m.State, m.Observed, m.EventID = c.Generation, in.State, c.Observed, c.EventID
 	m.Type, m.TypeFacts, m.CPUOptions, m.Tenancy = in.Type, in.TypeFacts, in.CPUOptions, in.Tenancy
 	m.Guard, m.Gone = c.Guard, c.Held == nil
+	if !c.Known.IsZero() {
+		m.Known = c.Known
+	}
 	switch {
 	case c.Guard == Unguarded && in.StopProtected:
 		m.Guard = GuardProtected
@@ -150,7 +155,8 @@ func (f *folder) update(m Member, c *Claim) Member {
 	case consumes:
 		m.StoppedAt = time.Time{}
 	case was:
-		m.StoppedAt, m.Intent = c.Happened, Intent{}
+		m.StoppedAt = c.Happened
+		f.endIntent(&m, f.now)
 	}
 	return m
 }

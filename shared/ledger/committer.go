@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"licenseguard/shared/license"
@@ -51,6 +52,19 @@ func (c *Committer) settle(ctx context.Context, l *License) (*License, error) {
 	var err error
 	for err == nil && l.Unsettled {
 		l, _, err = c.commit(ctx, l, Batch{})
+	}
+	return l, err
+}
+
+// Configure makes or replaces a license's configuration. With a new association
+// the instances are to be claimed next; then the alert waits for them, so that
+// one names all that the change affects.
+func (c *Committer) Configure(ctx context.Context, l *License, configuration license.Configuration, by string) (*License, error) {
+	more := slices.ContainsFunc(configuration.Associations, func(a license.Association) bool { return a.Since.Equal(configuration.UpdatedAt) })
+	b := Batch{Configuration: &configuration, By: by, Partial: more && l.Revision > 0}
+	l, _, err := c.commit(ctx, l, b)
+	if err == nil && !b.Partial {
+		l, err = c.settle(ctx, l)
 	}
 	return l, err
 }

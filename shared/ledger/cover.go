@@ -107,7 +107,7 @@ func (f *folder) promote(free int64, holders, waiting []int) {
 			var displaced []int
 			displaced, young, free = f.displace(e, young, free)
 			for _, d := range displaced {
-				f.judge(d, Over, f.cause)
+				f.judge(d, Over, f.displacedBy(e))
 				at, _ := slices.BinarySearchFunc(waiting, d, f.byPlace)
 				waiting = slices.Insert(waiting, at, d)
 			}
@@ -147,6 +147,21 @@ func (f *folder) displace(e *Entry, young []int, free int64) (displaced, rest []
 		return nil, young, free
 	}
 	return young[n:], young[:n], left
+}
+
+// displacedBy tells why an entry lost its cover to e: not by its own launch
+// where e came by a change or was found.
+func (f *folder) displacedBy(e *Entry) func(*Member) Cause {
+	for j := range e.Members {
+		m := &e.Members[j]
+		if !m.Consuming(f.rules) {
+			continue
+		}
+		if cause := cmp.Or(m.Cause, f.cause(m)); cause != ByLaunch {
+			return func(*Member) Cause { return cause }
+		}
+	}
+	return f.cause
 }
 
 // judge sets an entry's verdict and, for an overrun or a member that breaks a
@@ -201,6 +216,8 @@ func (f *folder) cause(m *Member) Cause {
 	launch := m.Generation.Launch
 	switch {
 	case !launch.After(known) || m.Late:
+		return ByChange
+	case !m.Known.IsZero() && !m.Known.After(known): // an old instance that was only started again
 		return ByChange
 	case m.FirstSeen.After(launch.Add(discoveryWindow)):
 		return ByFind

@@ -29,6 +29,7 @@ type Claim struct {
 	Held        *license.Held // how the configuration applies to it; nil: it does not
 	Offered     time.Time     // when the configuration began to offer that association
 	Guard       Guard         // why it must not be stopped, as far as this look tells
+	Known       time.Time     // when the instance was first seen at all; zero: not told
 	Observed    time.Time     // start of the observation
 	Happened    time.Time     // when it happened, as far as is known
 	Uncertainty time.Duration // it happened within this before Happened
@@ -58,6 +59,10 @@ const (
 	// retryTime is how long an action waits for a license that is being folded
 	// or an instance that is still starting.
 	retryTime = time.Minute
+	// tagsTime is how long after a launch nothing is stopped, whatever the settle
+	// window: Auto Scaling's tags come up to 60 s later (EC2 Auto Scaling user
+	// guide, 2026).
+	tagsTime = 90 * time.Second
 	// intentTime is how long a granted action blocks promotion.
 	intentTime = 10 * time.Minute
 )
@@ -110,7 +115,8 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	f.l.Revision++
 	f.change.Revision = f.l.Revision
 	f.change.numberAlerts()
-	result.Change = &f.change
+	change := f.change // a copy: a pointer into f would keep all of this fold alive
+	result.Change = &change
 	result.Dirty = f.dirtyPages()
 	f.purge()
 	return f.l, result
@@ -124,7 +130,7 @@ func inOrder(claims []Claim) []Claim {
 	for i := range out {
 		c := &out[i]
 		c.Generation.Launch, c.Instance.LaunchTime = milli(c.Generation.Launch), milli(c.Instance.LaunchTime)
-		c.Observed, c.Happened = milli(c.Observed), milli(c.Happened)
+		c.Observed, c.Happened, c.Known = milli(c.Observed), milli(c.Happened), milli(c.Known)
 	}
 	slices.SortStableFunc(out, func(a, b Claim) int {
 		if a.Gone != b.Gone {
@@ -268,9 +274,10 @@ func (f *folder) recount(pages int) {
 			if e.Resource.Type() == license.EC2Host {
 				in.HostID = e.Resource.AWSID()
 			}
+			was := m.Broken
 			m.Broken = license.Violations(f.rules, in, e.host(), f.catalog)
-			if len(m.Broken) == 0 && e.Verdict != Over {
-				m.Cause, m.Answered = "", ""
+			if e.Verdict != Over && !slices.Equal(was, m.Broken) {
+				m.Cause, m.Answered = "", "" // what it breaks now it did not break by its launch
 			}
 		}
 		f.count(e)
@@ -292,8 +299,25 @@ func (f *folder) count(e *Entry) {
 	u := f.usage(e)
 	if u.Licenses > e.Licenses && e.Verdict == Covered {
 		e.Verdict, e.Since = Over, f.now // it grew: it must find room again, in its old place
+		f.grown(e)
 	}
 	e.Licenses, e.Estimated = u.Licenses, u.Estimated
+}
+
+// grown says that members that ran with their license already are no overrun by
+// launch when they turn out to need more.
+func (f *folder) grown(e *Entry) {
+	before := f.before[f.index[e.Resource]]
+	for j := range e.Members {
+		m := &e.Members[j]
+		was := before.member(m.Instance)
+		if was == nil || !was.Consuming(f.rules) || !was.Generation.Launch.Equal(m.Generation.Launch) || m.Cause != "" {
+			continue
+		}
+		if m.Cause = f.cause(m); m.Cause == ByLaunch {
+			m.Cause = ByFind
+		}
+	}
 }
 
 func (f *folder) usage(e *Entry) license.Usage {
@@ -322,7 +346,8 @@ func (f *folder) expireIntents() {
 			if f.full() {
 				return
 			}
-			f.touch(i).Members[j].Intent = Intent{}
+			m := &f.touch(i).Members[j]
+			f.endIntent(m, m.Intent.Until)
 		}
 	}
 }

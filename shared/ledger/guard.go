@@ -1,6 +1,10 @@
 package ledger
 
-import "licenseguard/shared/license"
+import (
+	"strings"
+
+	"licenseguard/shared/license"
+)
 
 // GuardOf returns the reason for which an instance must never be stopped, as
 // far as its facts tell, or Unguarded. Stop protection is known only after a
@@ -12,7 +16,7 @@ func GuardOf(in license.Instance, catalog license.Catalog) Guard {
 		return GuardAutoScaling
 	case in.ManagedBy != "" || hasServiceTag(in.Tags):
 		return GuardManaged
-	case in.StopProtected || in.Tags[license.TagProtected] == "true":
+	case in.StopProtected || strings.EqualFold(strings.TrimSpace(in.Tags[license.TagProtected]), "true"):
 		return GuardProtected
 	case in.RootIsStore || known && t.InstanceStore || !known && in.TypeFacts.InstanceStore:
 		return GuardInstanceStore
@@ -25,7 +29,7 @@ func GuardOf(in license.Instance, catalog license.Catalog) Guard {
 
 func hasServiceTag(tags map[string]string) bool {
 	for _, key := range []string{license.TagEKSCluster, license.TagEMRJobFlow, license.TagElasticBeanstalk,
-		license.TagBatch, license.TagECSManaged, license.TagKarpenterNodeClaim} {
+		license.TagBatch, license.TagECSManaged, license.TagKarpenterNodeClaim, license.TagEC2Fleet, license.TagSpotFleet} {
 		if _, ok := tags[key]; ok {
 			return true
 		}

@@ -18,7 +18,7 @@ type License struct {
 	Pages         int // number of pages the entries are kept in; 0: in the head
 	Totals        Totals
 	Alerts        AlertState
-	Actions       []time.Time // when actions were granted in the last hour
+	Actions       []time.Time // when those of the last hour were granted or, once that is known, done
 	Due           time.Time   // the next instant at which a fold changes something; zero: none
 	Unsettled     bool        // a fold was cut at its size; the next one goes on
 	Stored        any         // what the store remembers from Load to Commit; nothing else looks into it
@@ -58,7 +58,8 @@ type Member struct {
 	Generation Generation
 	State      license.State
 	Observed   time.Time // start of the observation that gave the facts
-	FirstSeen  time.Time
+	FirstSeen  time.Time // of this launch
+	Known      time.Time // when the instance was first seen at all; zero: not told
 	StoppedAt  time.Time // when a released member stopped; else zero
 	Type       string
 	TypeFacts  license.InstanceType // looked up, for a type that the catalogue lacks

@@ -159,17 +159,17 @@ func TestLargeChangesSettleInSeveralFolds(t *testing.T) {
 // as a change is only folded in part.
 func TestNothingIsGrantedBeforeItSettles(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *license.Configuration) { c.Count = licenses(6999) }).after(time.Hour).fill(7000)
-	same(t, "wanted", []int{7000}, w.after(settle).wanted())
+	w := newWorld(t, func(c *license.Configuration) { c.Count = licenses(11999) }).after(time.Hour).fill(12000)
+	same(t, "wanted", []int{12000}, w.after(settle).wanted())
 	w.amend(func(c *license.Configuration) {
 		c.Rules = []license.RuleVersion{{Text: []string{"#unitsPerLicense=2", "#licensePack=2"}}}
 	})
-	r := w.grant(license.Stop, 7000)[0]
+	r := w.grant(license.Stop, 12000)[0]
 	if !w.l.Unsettled || r.Refused != ledger.RefusedSettling || !r.Retry.After(w.now) {
 		t.Errorf("unsettled %t, the grant is %+v", w.l.Unsettled, r)
 	}
 	w.settled()
-	same(t, "granted then", ledger.Refusal(""), w.grant(license.Stop, 7000)[0].Refused)
+	same(t, "granted then", ledger.Refusal(""), w.grant(license.Stop, 12000)[0].Refused)
 }
 
 // TestClaimsComeThroughWhileItSettles folds claims beside a change of rules

@@ -39,7 +39,7 @@ var associationForm = map[AssociationKind]struct {
 	ByLaunchTemplate: {regexp.MustCompile(`^lt-[0-9a-f]{8,17}$`), "a launch template id such as lt-0123456789abcdef0"},
 	ByInstance:       {regexp.MustCompile(`^i-[0-9a-f]{8,17}$`), "an instance id such as i-0123456789abcdef0"},
 	ByHost:           {regexp.MustCompile(`^h-[0-9a-f]{8,17}$`), "a Dedicated Host id such as h-0123456789abcdef0"},
-	ByTag:            {regexp.MustCompile(`^[^=\x00-\x1f]{1,128}(=[^\x00-\x1f]{0,256})?$`), "key or key=value"},
+	ByTag:            {regexp.MustCompile(`^[^=*?\x00-\x1f]{1,128}(=[^\x00-\x1f]{0,256})?$`), "key or key=value; only the value may hold * and ?"},
 }
 
 // Validate returns a *FieldError when the association can match nothing.

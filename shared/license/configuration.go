@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Configuration is a license configuration (console: self-managed license): how
@@ -93,8 +95,7 @@ const (
 func DefaultThresholds() []int { return []int{80, 90, 100} }
 
 var (
-	idForm  = regexp.MustCompile(`^lic-[0-9a-zA-Z]{1,64}$`)
-	tagForm = regexp.MustCompile(`^[^\x00-\x1f]*$`)
+	idForm = regexp.MustCompile(`^lic-[0-9a-zA-Z]{1,64}$`)
 )
 
 // MaximumCount is the largest license count.
@@ -143,9 +144,9 @@ func (c Configuration) validate() error {
 	switch {
 	case !idForm.MatchString(c.ID):
 		return bad("id", c.ID, "give lic- and letters or digits, such as lic-0123456789abcdef0123456789abcdef")
-	case strings.TrimSpace(c.Name) == "" || len(c.Name) > 256 || !tagForm.MatchString(c.Name):
+	case strings.TrimSpace(c.Name) == "" || len(c.Name) > 256 || !printable(c.Name):
 		return bad("name", c.Name, "give 1 to 256 printable characters")
-	case len(c.Description) > 1024 || !tagForm.MatchString(c.Description):
+	case len(c.Description) > 1024 || !printable(c.Description):
 		return bad("description", c.Description, "give at most 1,024 printable characters")
 	case c.Count != nil && (*c.Count < 0 || *c.Count > MaximumCount):
 		return bad("licenseCount", strconv.FormatInt(*c.Count, 10), "give 0 to 1,000,000,000, or leave it out to track only")
@@ -169,6 +170,14 @@ func (c Configuration) validate() error {
 		}
 	}
 	return c.validateEnforcement()
+}
+
+// printable reports whether people see the text as it is: no control characters
+// and none that turn the direction of writing.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	})
 }
 
 func (c Configuration) validateEnforcement() error {
@@ -256,7 +265,8 @@ func (c Configuration) NextChange(now time.Time) time.Time {
 // Amend returns the configuration that replaces old at the instant now by a
 // person's wish; a new association begins now. It refuses rules that begin in
 // the past and a changed counting type, and notes when the change tightens: a
-// lower count, other rules, a hard limit, another mode or status. What such a
+// lower count, other rules, one more association, a hard limit, another mode or
+// status. What such a
 // change makes an overrun is never stopped without a person's approval. Times
 // are kept to the millisecond.
 func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (Configuration, error) {
@@ -375,6 +385,7 @@ func tightens(old, wanted *Configuration, now time.Time) bool {
 	return limited && (!oldLimited || count < oldCount) ||
 		!equalRules(oldRules, rules) ||
 		len(old.Rules) != len(wanted.Rules) ||
+		slices.ContainsFunc(wanted.Associations, func(a Association) bool { return !old.offers(a.Kind, a.Value) }) ||
 		answersOtherwise(old, wanted, now)
 }
 

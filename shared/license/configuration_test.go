@@ -3,6 +3,7 @@ package license_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,6 +257,10 @@ func TestAmendTightens(t *testing.T) {
 		{name: "soft limit", change: func(c *license.Configuration) { c.HardLimit = false }, tightened: true, otherwise: true},
 		{name: "mode", old: func(c *license.Configuration) { c.Enforcement.Mode = license.Observe }, change: func(c *license.Configuration) { c.Enforcement.Mode = license.Stop }, tightened: true, otherwise: true},
 		{name: "status", change: func(c *license.Configuration) { c.Status = license.Disabled }, tightened: true, otherwise: true},
+		{name: "an association more", change: func(c *license.Configuration) {
+			c.Associations = append(slices.Clone(c.Associations), license.Association{Kind: license.ByTag, Value: "Software=new"})
+		}, tightened: true},
+		{name: "an association less", change: func(c *license.Configuration) { c.Associations = nil }},
 		{name: "budget and settle window", change: func(c *license.Configuration) { c.Enforcement.ActionsPerHour, c.Enforcement.Settle = 1, 0 }},
 		{name: "ended", change: func(c *license.Configuration) { c.Expiry = expired }, tightened: true, otherwise: true},
 		{name: "prolonged after the end", old: func(c *license.Configuration) { c.Expiry = expired }, change: func(c *license.Configuration) { c.Expiry = time.Time{} }, tightened: true, otherwise: true},

@@ -161,4 +161,6 @@ const (
 	TagECSManaged         = "AmazonECSManaged"
 	TagProtected          = "licenseguard:protected"
 	TagKarpenterNodeClaim = "karpenter.sh/nodeclaim"
+	TagEC2Fleet           = "aws:ec2:fleet-id"
+	TagSpotFleet          = "aws:ec2spot:fleet-request-id"
 )

@@ -3,19 +3,46 @@
 package licensefile
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
 	"licenseguard/shared/license"
 )
 
-// maxSize bounds a file.
-const maxSize = 4 << 20
+// maxSize and maxDepth bound a file: a parser needs a multiple of either.
+const (
+	maxSize  = 4 << 20
+	maxDepth = 50
+)
+
+// number is a whole number as it is written: YAML would cut 1.5 and read 010 as 8.
+type number string
+
+// UnmarshalYAML keeps the text.
+func (n *number) UnmarshalYAML(text []byte) error {
+	*n = number(strings.Trim(strings.TrimSpace(string(text)), `"'`))
+	return nil
+}
+
+func (n number) value(field string) (int64, error) {
+	i, err := strconv.ParseInt(string(n), 10, 64)
+	if err != nil {
+		return 0, &license.FieldError{Field: field, Value: string(n), Want: "give a whole number"}
+	}
+	return i, nil
+}
 
 type file struct {
 	Licenses []entry `yaml:"licenses"`
@@ -26,7 +53,7 @@ type entry struct {
 	Name         string            `yaml:"name"`
 	Description  string            `yaml:"description"`
 	CountingType string            `yaml:"countingType"`
-	LicenseCount *int64            `yaml:"licenseCount"`
+	LicenseCount *number           `yaml:"licenseCount"`
 	HardLimit    bool              `yaml:"hardLimit"`
 	Status       string            `yaml:"status"`
 	Rules        []string          `yaml:"rules"`
@@ -35,7 +62,7 @@ type entry struct {
 	Tags         map[string]string `yaml:"tags"`
 	Associations []association     `yaml:"associations"`
 	Enforcement  enforcement       `yaml:"enforcement"`
-	Thresholds   []int             `yaml:"thresholds"`
+	Thresholds   []number          `yaml:"thresholds"`
 }
 
 type association struct {
@@ -47,10 +74,10 @@ type association struct {
 }
 
 type enforcement struct {
-	Mode           string `yaml:"mode"`
-	ActionsPerHour int    `yaml:"actionsPerHour"`
-	Settle         string `yaml:"settle"`
-	RestartGrace   string `yaml:"restartGrace"`
+	Mode           string  `yaml:"mode"`
+	ActionsPerHour *number `yaml:"actionsPerHour"`
+	Settle         string  `yaml:"settle"`
+	RestartGrace   string  `yaml:"restartGrace"`
 }
 
 // Read returns the configurations of a file, for licenses owned by an account
@@ -60,9 +87,9 @@ func Read(data []byte, account, region string) ([]license.Configuration, error) 
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("the file has %d bytes; at most %d are read", len(data), maxSize)
 	}
-	var f file
-	if err := yaml.UnmarshalWithOptions(data, &f, yaml.DisallowUnknownField()); err != nil {
-		return nil, errors.New(yaml.FormatError(err, false, true))
+	f, err := parse(data)
+	if err != nil {
+		return nil, err
 	}
 	if len(f.Licenses) == 0 {
 		return nil, errors.New("the file has no licenses; it begins with \"licenses:\" and a list")
@@ -83,11 +110,108 @@ func Read(data []byte, account, region string) ([]license.Configuration, error) 
 	return out, nil
 }
 
+func parse(data []byte) (file, error) {
+	var f file
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	switch {
+	case !utf8.Valid(data):
+		return f, errors.New("the file is not UTF-8 text")
+	case depth(data) > maxDepth:
+		return f, fmt.Errorf("the file is nested more than %d deep", maxDepth)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data), yaml.DisallowUnknownField())
+	if err := d.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		return f, errors.New(readable(yaml.FormatError(err, false, true)))
+	}
+	if err := d.Decode(&file{}); !errors.Is(err, io.EOF) {
+		return f, errors.New("the file has more than one document; put all licenses under one \"licenses:\", without lines of ---")
+	}
+	return f, nil
+}
+
+// depth is a bound on how deeply a text is nested: its open brackets, and the
+// longest run of dashes that open a list in a list.
+func depth(data []byte) int {
+	deepest, open, dashes := 0, 0, 0
+	for i, c := range data {
+		switch c {
+		case '[', '{':
+			open++
+		case ']', '}':
+			open = max(0, open-1)
+		case '-', '?':
+			if i+1 < len(data) && data[i+1] == ' ' {
+				dashes++
+			}
+		case ' ':
+		default:
+			dashes = 0
+		}
+		deepest = max(deepest, open, dashes)
+	}
+	return deepest
+}
+
+var goTypes = regexp.MustCompile(`cannot unmarshal .* into Go (?:struct field \S+|value) of type (\w+)(?: \( overflow \))?`)
+
+// readable says what is expected in words of the file, and drops what a
+// terminal would obey.
+func readable(message string) string {
+	message = goTypes.ReplaceAllStringFunc(message, func(m string) string {
+		switch goTypes.FindStringSubmatch(m)[1] {
+		case "bool":
+			return "expected true or false"
+		case "string":
+			return "expected text"
+		default:
+			return "expected another kind of value"
+		}
+	})
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return ' '
+		}
+		return r
+	}, message)
+}
+
 func (e entry) configuration(account, region string) (license.Configuration, error) {
 	c := license.Configuration{
 		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
-		Count: e.LicenseCount, HardLimit: e.HardLimit, Status: license.Status(e.Status), Tags: e.Tags, Thresholds: e.Thresholds,
-		Enforcement: license.Enforcement{Mode: license.Mode(e.Enforcement.Mode), ActionsPerHour: e.Enforcement.ActionsPerHour},
+		HardLimit: e.HardLimit, Status: license.Status(e.Status), Tags: e.Tags,
+		Enforcement: license.Enforcement{Mode: license.Mode(e.Enforcement.Mode)},
+	}
+	for key, value := range e.Tags {
+		if key == "" || len(key) > 128 || len(value) > 256 {
+			return c, &license.FieldError{Field: "tags", Value: key, Want: "give keys of 1 to 128 and values of at most 256 characters"}
+		}
+	}
+	if e.Thresholds != nil {
+		c.Thresholds = []int{}
+	}
+	for _, t := range e.Thresholds {
+		n, err := t.value("thresholds")
+		if err != nil {
+			return c, err
+		}
+		c.Thresholds = append(c.Thresholds, int(n))
+	}
+	if e.LicenseCount != nil {
+		n, err := e.LicenseCount.value("licenseCount")
+		if err != nil {
+			return c, err
+		}
+		c.Count = &n
+	}
+	if a := e.Enforcement.ActionsPerHour; a != nil {
+		n, err := a.value("enforcement.actionsPerHour")
+		if err != nil {
+			return c, err
+		}
+		if n == 0 { // the zero value would stand for the default
+			return c, &license.FieldError{Field: "enforcement.actionsPerHour", Value: "0", Want: "give 1 to 1000; mode observe acts on nothing"}
+		}
+		c.Enforcement.ActionsPerHour = int(n)
 	}
 	if c.ID == "" {
 		c.ID = IDOf(account, region, e.Name)

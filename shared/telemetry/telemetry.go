@@ -27,7 +27,7 @@ func Logger(w io.Writer, function string) *slog.Logger {
 // Clean replaces control characters and cuts the text to so many bytes.
 func Clean(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r

@@ -20,7 +20,8 @@ func (t *Tracker) Configure(ctx context.Context, wanted license.Configuration, b
 	if err := t.Reassociate(ctx); err != nil {
 		return nil, fmt.Errorf("license %s is configured; its instances are not counted again (the next sweep does): %w", wanted.ID, err)
 	}
-	return t.Store.Load(ctx, l.Configuration.ID)
+	l, _, err = t.committer().Apply(ctx, l.Configuration.ID, dueBatch) // alerts, where no instance was left to count
+	return l, err
 }
 
 func (t *Tracker) amend(ctx context.Context, wanted license.Configuration, by string) (*ledger.License, error) {
@@ -40,7 +41,7 @@ func (t *Tracker) amend(ctx context.Context, wanted license.Configuration, by st
 		if err != nil {
 			return nil, err
 		}
-		next, _, err := t.committer().ApplyTo(ctx, l, ledger.Batch{Configuration: &configuration, By: by})
+		next, err := t.committer().Configure(ctx, l, configuration, by)
 		var conflict *ledger.Conflict
 		if !errors.As(err, &conflict) || attempt == attempts {
 			return next, err

@@ -58,7 +58,9 @@ type Tracker struct {
 	Now         func() time.Time
 	// Wait pauses before a second look at what AWS did not know; nil sleeps.
 	Wait func(ctx context.Context, d time.Duration) error
-	Log  *slog.Logger
+	// Backoff pauses before a refused commit is tried again; nil sleeps.
+	Backoff func(ctx context.Context, attempt int) error
+	Log     *slog.Logger
 
 	configurations []license.Configuration
 	epoch          int64
@@ -67,7 +69,7 @@ type Tracker struct {
 }
 
 func (t *Tracker) committer() *ledger.Committer {
-	return &ledger.Committer{Store: t.Store, Catalog: t.Catalog, Now: t.Now}
+	return &ledger.Committer{Store: t.Store, Catalog: t.Catalog, Now: t.Now, Wait: t.Backoff}
 }
 
 // refresh reads the configurations when their epoch moved, and reports whether

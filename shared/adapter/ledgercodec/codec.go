@@ -92,6 +92,7 @@ type packedMember struct {
 	State      int
 	Observed   int64
 	FirstSeen  int64
+	Known      int64
 	Type       int
 	Cores      int64
 	Threads    int64
@@ -235,7 +236,7 @@ func (p *packer) entry(e *ledger.Entry) packedEntry {
 func (p *packer) member(e *ledger.Entry, m *ledger.Member) packedMember {
 	out := packedMember{
 		Launch: p.time(m.Generation.Launch), Rank: m.Generation.Rank, State: indexOf(p, states, m.State),
-		Observed: p.time(m.Observed), FirstSeen: p.time(m.FirstSeen), Type: p.text(m.Type),
+		Observed: p.time(m.Observed), FirstSeen: p.time(m.FirstSeen), Known: p.time(m.Known), Type: p.text(m.Type),
 		Cores: m.CPUOptions.Cores, Threads: m.CPUOptions.ThreadsPerCore, Tenancy: indexOf(p, tenancys, m.Tenancy),
 		Kind: indexOf(p, kinds, m.Kind), Value: p.text(m.Value), Late: m.Late, Gone: m.Gone,
 		Guard: indexOf(p, guards, m.Guard), Cause: indexOf(p, causes, m.Cause),
@@ -272,7 +273,7 @@ func baseOf(entries []ledger.Entry) int64 {
 		}
 		for j := range e.Members {
 			m := &e.Members[j]
-			for _, t := range []time.Time{m.Generation.Launch, m.Observed, m.FirstSeen, m.StoppedAt, m.Intent.At, m.Intent.Until} {
+			for _, t := range []time.Time{m.Generation.Launch, m.Observed, m.FirstSeen, m.Known, m.StoppedAt, m.Intent.At, m.Intent.Until} {
 				note(t)
 			}
 		}
@@ -328,7 +329,7 @@ func (u *unpacker) entry(p *packedEntry) ledger.Entry {
 func (u *unpacker) member(own license.ResourceID, p *packedMember) ledger.Member {
 	m := ledger.Member{
 		Instance: own, Generation: ledger.Generation{Launch: u.time(p.Launch), Rank: p.Rank},
-		State: elementOf(u, states, p.State), Observed: u.time(p.Observed), FirstSeen: u.time(p.FirstSeen),
+		State: elementOf(u, states, p.State), Observed: u.time(p.Observed), FirstSeen: u.time(p.FirstSeen), Known: u.time(p.Known),
 		Type: u.text(p.Type), CPUOptions: license.CPUOptions{Cores: p.Cores, ThreadsPerCore: p.Threads},
 		Tenancy: elementOf(u, tenancys, p.Tenancy), Kind: elementOf(u, kinds, p.Kind), Value: u.text(p.Value),
 		Late: p.Late, Gone: p.Gone, Guard: elementOf(u, guards, p.Guard), Cause: elementOf(u, causes, p.Cause),

@@ -200,7 +200,7 @@ func decode(data []byte, v any) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		offset = syntax.Offset
+		offset, err = syntax.Offset, fmt.Errorf("it is not JSON as the aws command prints it with --output json: %w", err)
 	case errors.As(err, &kind):
 		offset = kind.Offset
 		err = fmt.Errorf("%s holds a %s, expected %s", kind.Field, kind.Value, kind.Type)

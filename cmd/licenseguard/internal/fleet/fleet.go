@@ -111,7 +111,11 @@ func (f *Fleet) EachInstances(_ context.Context, s track.Scope, each func([]lice
 		}
 	}
 	f.mu.Unlock()
-	slices.SortFunc(all, func(a, b license.Instance) int { return cmp.Compare(a.ID, b.ID) })
+	// In the order in which cover goes: else each page of a large fleet takes it
+	// from the page before.
+	slices.SortFunc(all, func(a, b license.Instance) int {
+		return cmp.Or(a.LaunchTime.Compare(b.LaunchTime), cmp.Compare(a.ID, b.ID))
+	})
 	for page := range slices.Chunk(all, 1000) {
 		if err := each(page); err != nil {
 			return err

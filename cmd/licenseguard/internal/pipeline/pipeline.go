@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,6 +107,15 @@ func Open(o Options) (*Pipeline, error) {
 	p.snapshot = handler.Snapshot{Log: o.Log, Metrics: io.Discard, Snapshotter: &snapshot.Snapshotter{
 		Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now}}
 	return p, nil
+}
+
+// Watch adds accounts to those whose events count. None is taken away: what it
+// left in the ledger has to be released by its sweeps.
+func (p *Pipeline) Watch(accounts []string) {
+	watched := slices.Concat(p.Tracker.Accounts, accounts)
+	slices.Sort(watched)
+	p.Tracker.Accounts = slices.Compact(watched)
+	p.enforce.Enforcer.Accounts = p.Tracker.Accounts
 }
 
 // Close closes the ledger.

@@ -278,6 +278,28 @@ func TestIncidentsThatMustNotHappen(t *testing.T) {
 		w.wantStops(0)
 		w.wantOneList(69)
 	})
+	t.Run("a typo, and everything is started again next morning", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.configure(count(100))
+		w.now = w.now.Add(time.Minute)
+		w.launch(30)
+		w.pass(time.Hour)
+		w.configure(count(1))
+		for _, state := range []license.State{license.Stopped, license.Pending, license.Running} {
+			w.pass(time.Hour)
+			for i := range 30 {
+				in, _ := w.fleet.Get(instance(i).ID)
+				w.fleet.Set(in, state)
+			}
+			w.deliver()
+		}
+		w.pass(3 * time.Hour)
+		w.wantStops(0)
+		if got := w.license().Totals; got.Over != 29 {
+			t.Errorf("totals %+v, want 29 over", got)
+		}
+	})
 	t.Run("an AMI associated after the fact", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -319,6 +341,49 @@ func TestIncidentsThatMustNotHappen(t *testing.T) {
 		w.pass(3 * time.Hour)
 		w.wantStops(0)
 		w.wantOneList(5)
+	})
+	t.Run("an AMI associated to a license that is over already", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		observe := func(c *license.Configuration) { c.Enforcement.Mode = license.Observe }
+		w.configure(observe)
+		w.now = w.now.Add(time.Minute)
+		w.launch(11)
+		for i := range 40 {
+			in := instance(100 + i)
+			in.ImageID, in.LaunchTime = "ami-0fedcba9876543210", w.now
+			w.fleet.Set(in, license.Running)
+		}
+		w.deliver()
+		w.pass(time.Hour)
+		w.p.Alerts = nil // of the one that was launched over the limit
+		w.configure(func(c *license.Configuration) {
+			observe(c)
+			c.Associations = append(c.Associations, license.Association{Kind: license.ByAMI, Value: "ami-0fedcba9876543210"})
+		})
+		w.pass(3 * time.Hour)
+		w.wantStops(0)
+		w.wantOneList(41)
+	})
+	t.Run("an AMI associated while a launch settles", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.configure(nil)
+		w.now = w.now.Add(time.Minute)
+		for i := range 40 {
+			in := instance(100 + i)
+			in.ImageID, in.LaunchTime = "ami-0fedcba9876543210", w.now
+			w.fleet.Set(in, license.Running)
+		}
+		w.deliver()
+		w.pass(time.Hour)
+		w.launch(10)
+		w.configure(func(c *license.Configuration) {
+			c.Associations = append(c.Associations, license.Association{Kind: license.ByAMI, Value: "ami-0fedcba9876543210"})
+		})
+		w.pass(3 * time.Hour)
+		w.wantStops(0)
+		w.wantOneList(40)
 	})
 	t.Run("a switch to stop", func(t *testing.T) {
 		t.Parallel()
