@@ -11,7 +11,7 @@ FUNCTIONS := track sweep enforce publish snapshot
 # What compiles without the CDK and without service/ec2, and is quick to test.
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
 	./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/snapshot/... ./shared/telemetry/... \
-	./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
+	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
 	./cmd/... ./scripts/...
 CLOUD := ./shared/adapter/... ./functions/...
 STACK ?= Licenseguard
@@ -19,7 +19,7 @@ CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln bench fuzz catalog clean
+.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long bench fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -77,6 +77,14 @@ destroy: node_modules/.package-lock.json ## remove the stack; table and bucket s
 
 vuln: ## known vulnerabilities in code that is called; VULNDB=FILE.tgz works offline
 	./scripts/vuln $(VULNDB)
+
+SEED ?= 1
+sim: ## replay one seed of the simulator with its trace: SEED=n
+	SEED=$(SEED) go test -count=1 -run 'TestSeed$$' -v ./shared/simulator
+
+SEEDS ?= 1..10000
+sim-long: ## run many seeds of the simulator: SEEDS=a..b
+	SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSeeds$$' -v ./shared/simulator
 
 bench: ## benchmarks of the core
 	go test -run '^$$' -bench . -benchmem ./shared/ledger/... ./shared/event/... ./shared/catalog/...

@@ -1,0 +1,153 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"runtime/debug"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+var (
+	errThrottled = errors.New("simulated: throttled, not applied")
+	errLost      = errors.New("simulated: the answer was lost")
+)
+
+// crash unwinds a process that dies between two calls.
+type crash struct{}
+
+// process is one invocation of a function, or one command of a person.
+type process struct {
+	sim      *Sim
+	name     string
+	number   int
+	resume   func() (struct{}, bool)
+	kill     func()
+	yield    func(struct{}) bool
+	started  time.Time
+	wake     time.Time // sleeps until then
+	deadline time.Time
+	crashed  bool
+	failed   bool
+	done     func(crashed bool)
+	looked   map[license.ResourceID]time.Time // of which instant the last look told
+	asked    map[string]bool                  // what Marked answered
+}
+
+// start begins an invocation. done is called at its end; crashed tells that it
+// did not get there.
+func (s *Sim) start(name string, timeout time.Duration, run func(*process), done func(crashed bool)) *process {
+	s.numbers++
+	p := &process{sim: s, name: name, number: s.numbers, started: s.now, deadline: s.now.Add(timeout), done: done,
+		looked: make(map[license.ResourceID]time.Time), asked: make(map[string]bool)}
+	p.resume, p.kill = iter.Pull(func(yield func(struct{}) bool) {
+		p.yield = yield
+		p.crashed = true
+		defer func() {
+			switch r := recover(); r.(type) {
+			case nil, crash:
+			default:
+				s.violate("%s panics: %v\n%s", p.name, r, debug.Stack())
+			}
+		}()
+		run(p)
+		p.crashed = false
+	})
+	p.crashed = true
+	s.processes = append(s.processes, p)
+	s.note(p, "begins")
+	return p
+}
+
+// step lets a process go on to its next call.
+func (s *Sim) step(at int) {
+	p := s.processes[at]
+	alive := false
+	if s.now.After(p.deadline) {
+		s.note(p, "is killed: it ran too long")
+		p.kill()
+	} else {
+		_, alive = p.resume()
+	}
+	if alive {
+		return
+	}
+	s.processes = append(s.processes[:at], s.processes[at+1:]...)
+	if !p.crashed && s.faulty && s.dice.chance(s.profile.crash) {
+		p.crashed = true // after its last call, before its answer is taken
+	}
+	if p.crashed {
+		s.stats.Crashes++
+		s.note(p, "crashed")
+	} else {
+		s.note(p, "ends")
+	}
+	p.done(p.crashed)
+}
+
+// give lets others go on.
+func (p *process) give() {
+	if !p.yield(struct{}{}) {
+		panic(crash{})
+	}
+}
+
+func (p *process) sleep(d time.Duration) error {
+	p.wake = p.sim.now.Add(d)
+	p.give()
+	return nil
+}
+
+// enter is passed before each call that leaves the process.
+func (p *process) enter(op string) {
+	s := p.sim
+	if s.faulty && s.dice.chance(s.profile.pause) {
+		p.wake = s.now.Add(s.dice.between(time.Second, p.deadline.Sub(p.started)*2/3))
+	}
+	p.give()
+	s.now = s.now.Add(s.dice.between(time.Millisecond, s.profile.latency))
+	s.stats.Calls++
+	if s.faulty && s.dice.chance(s.profile.crash) {
+		s.note(p, "dies before %s", op)
+		panic(crash{})
+	}
+}
+
+// fault passes a call and says how it fails: before it is applied, after it, or
+// not.
+func (p *process) fault(op string) (before, after error) {
+	p.enter(op)
+	s := p.sim
+	if !s.faulty {
+		return nil, nil
+	}
+	switch {
+	case s.dice.chance(s.profile.throttle):
+		s.note(p, "%s is throttled", op)
+		return errThrottled, nil
+	case s.dice.chance(s.profile.lost):
+		s.note(p, "%s: the answer will be lost", op)
+		return nil, errLost
+	}
+	return nil, nil
+}
+
+// do makes one call with faults.
+func (p *process) do(op string, call func() error) error {
+	before, after := p.fault(op)
+	if before != nil {
+		return before
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	return after
+}
+
+func (p *process) wait(_ context.Context, d time.Duration) error { return p.sleep(d) }
+
+func (p *process) backoff(_ context.Context, attempt int) error {
+	return p.sleep(time.Duration(attempt) * 5 * time.Millisecond)
+}

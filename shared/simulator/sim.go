@@ -1,0 +1,347 @@
+package simulator
+
+import (
+	"compress/flate"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"licenseguard/shared/enforce"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// Options of a run. The wraps plant bugs between the functions and their ports;
+// nil plants none.
+type Options struct {
+	Seed  uint64
+	Trace bool // keep the trace, not only its hash
+
+	wrapStore func(ledger.Store) ledger.Store
+	wrapSweep func(ledger.Store) ledger.Store
+	wrapHands func(*Sim, enforce.Instances) enforce.Instances
+	wrapMarks func(ledger.Marks) ledger.Marks
+}
+
+// Result of a run.
+type Result struct {
+	Seed       uint64
+	Violations []string // empty: everything held
+	Trace      []string
+	Hash       uint64 // of the trace
+	Stats      Stats
+}
+
+// Stats says how much happened.
+type Stats struct {
+	Calls, Crashes, Commits, Configured, Pages int
+	Machines, Stops, Tags, Buried              int
+	Alerts, Repeated, Overlapped               int // sent; of these sent before; of those by two deliveries at once
+}
+
+// Sim is one run.
+type Sim struct {
+	options Options
+	dice    dice
+	profile profile
+	faulty  bool
+	now     time.Time
+	agenda  agenda
+	tracing bool
+	lines   []string
+	hash    uint64
+	deflate *flate.Writer
+
+	cloud     *cloud
+	store     *memory
+	queues    map[string]*queue
+	stream    []record
+	readers   []*reader
+	boxes     []*box
+	processes []*process
+	current   *process
+	numbers   int
+	numbered  int
+	late      []string
+	archive   map[string]string
+	images    []string
+	checks
+	stats      Stats
+	violations []string
+}
+
+var begin = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+
+// Run plays one seed.
+func Run(o Options) Result {
+	s := newSim(o)
+	s.play()
+	return Result{Seed: o.Seed, Violations: s.violations, Trace: s.lines, Hash: s.hash, Stats: s.stats}
+}
+
+func newSim(o Options) *Sim {
+	if o.wrapStore == nil {
+		o.wrapStore = func(store ledger.Store) ledger.Store { return store }
+	}
+	if o.wrapSweep == nil {
+		o.wrapSweep = func(store ledger.Store) ledger.Store { return store }
+	}
+	if o.wrapHands == nil {
+		o.wrapHands = func(_ *Sim, h enforce.Instances) enforce.Instances { return h }
+	}
+	if o.wrapMarks == nil {
+		o.wrapMarks = func(m ledger.Marks) ledger.Marks { return m }
+	}
+	s := &Sim{options: o, dice: newDice(o.Seed), now: begin, tracing: o.Trace, archive: make(map[string]string), queues: make(map[string]*queue),
+		images: []string{"ami-0000000000000000a", "ami-0000000000000000b", "ami-0000000000000000c"}, checks: newChecks()}
+	s.profile = newProfile(s.dice)
+	s.cloud = &cloud{sim: s, byID: make(map[string]*machine)}
+	s.store = newMemory(s, s.profile.packed)
+	for _, q := range []*queue{
+		{name: "intake", role: "track", batch: s.profile.batch, readers: 5},
+		{name: alertQueue, role: "publish", batch: 10, readers: 4},
+		{name: eventQueue, role: "publish", batch: 10, readers: 4},
+	} {
+		q.sim = s
+		s.queues[q.name] = q
+	}
+	s.readers = []*reader{{sim: s, role: "publish"}, {sim: s, role: "enforce"}}
+	return s
+}
+
+// trace notes what happens.
+func (s *Sim) trace(format string, args ...any) {
+	if !s.tracing {
+		return
+	}
+	line := s.now.Sub(begin).Round(time.Millisecond).String() + " " + fmt.Sprintf(format, args...)
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d", s.hash)
+	_, _ = h.Write([]byte(line))
+	s.hash = h.Sum64()
+	s.lines = append(s.lines, line)
+}
+
+func (s *Sim) note(p *process, format string, args ...any) {
+	if s.tracing {
+		s.trace("%s (%d) %s", p.name, p.number, fmt.Sprintf(format, args...))
+	}
+}
+
+func (s *Sim) violate(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.trace("VIOLATION: %s", text)
+	s.violations = append(s.violations, text)
+}
+
+func (s *Sim) after(d time.Duration, do func()) { s.agenda.add(s.now.Add(d), do) }
+
+// advance lets everything happen until an instant, or, with the zero time,
+// until nothing is left that would.
+func (s *Sim) advance(until time.Time) {
+	for len(s.violations) == 0 {
+		at, ok := s.agenda.next()
+		if ok && !at.After(s.now) {
+			s.agenda.pop()()
+			continue
+		}
+		runnable, wake := s.runnable()
+		if len(runnable) > 0 {
+			i := runnable[s.dice.IntN(len(runnable))]
+			s.current = s.processes[i]
+			s.step(i)
+			s.current = nil
+			continue
+		}
+		if !wake.IsZero() && (!ok || wake.Before(at)) {
+			at, ok = wake, true
+		}
+		if !ok || !until.IsZero() && at.After(until) {
+			break
+		}
+		s.now = at
+	}
+	if s.now.Before(until) {
+		s.now = until
+	}
+}
+
+func (s *Sim) runnable() (indexes []int, wake time.Time) {
+	for i, p := range s.processes {
+		if !p.wake.After(s.now) {
+			indexes = append(indexes, i)
+		} else if wake.IsZero() || p.wake.Before(wake) {
+			wake = p.wake
+		}
+	}
+	return indexes, wake
+}
+
+// play is the whole run: a time with faults, a quiet one, then what comes days
+// late.
+func (s *Sim) play() {
+	defer func() {
+		for _, p := range s.processes {
+			p.kill()
+		}
+	}()
+	s.furnish()
+	s.faulty = true
+	s.trace("faults: %+v", s.profile)
+	end := s.now.Add(s.dice.between(5*time.Minute, 70*time.Minute))
+	s.schedule(end)
+	s.advance(end)
+	if len(s.violations) > 0 {
+		return
+	}
+	s.trace("== the faults end")
+	s.calm()
+	s.verify()
+	if len(s.violations) > 0 {
+		return
+	}
+	s.trace("== days later")
+	s.daysLater()
+	s.verify()
+	s.stats.Machines = len(s.cloud.machines)
+}
+
+// calm ends the faults, sweeps once, and lets pass what waits.
+func (s *Sim) calm() {
+	s.faulty = false
+	for _, b := range slices.Clone(s.boxes) { // as a deployment does
+		if b.old = true; !b.busy {
+			s.discard(b)
+		}
+	}
+	s.advance(time.Time{})
+	s.queues[alertQueue].redrive()
+	s.queues[eventQueue].redrive()
+	for range 3 {
+		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
+		s.tick()
+		s.advance(time.Time{})
+	}
+	s.startSweep()
+	s.advance(time.Time{})
+	s.ticks()
+}
+
+// ticks lets minutes and hours pass until nothing is due or pending.
+func (s *Sim) ticks() {
+	const most = 300
+	for range most {
+		for _, g := range s.cloud.groups {
+			s.cloud.scale(g)
+		}
+		s.advance(time.Time{})
+		if len(s.violations) > 0 {
+			return
+		}
+		next := s.nextDue()
+		if next.IsZero() {
+			return
+		}
+		if next.After(s.now) {
+			s.now = next
+		}
+		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
+		s.tick()
+		s.advance(time.Time{})
+	}
+	s.violate("something is pending or due for ever: %s", s.pendingText())
+}
+
+// nextDue returns when the next tick has work.
+func (s *Sim) nextDue() time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, a := range s.store.actions {
+		earlier(a.NotBefore)
+	}
+	for _, l := range s.store.licenses {
+		earlier(l.Due)
+	}
+	return next
+}
+
+func (s *Sim) pendingText() string {
+	text := ""
+	for _, key := range s.store.keys() {
+		a := s.store.actions[key]
+		text += fmt.Sprintf("%s not before %s after %d attempts (%s); ", key, a.NotBefore, a.Attempts, a.LastError)
+	}
+	for id, l := range s.store.licenses {
+		if !l.Due.IsZero() {
+			text += fmt.Sprintf("%s due at %s; ", id, l.Due)
+		}
+	}
+	return text
+}
+
+// daysLater delivers what was held back for days, twice and in disorder.
+func (s *Sim) daysLater() {
+	s.now = s.now.Add(s.dice.between(20*time.Minute, 6*24*time.Hour))
+	for range min(len(s.late), 12) {
+		s.queues["intake"].send(s.late[s.dice.IntN(len(s.late))], s.dice.between(0, 3*time.Second))
+	}
+	s.advance(time.Time{})
+	s.ticks()
+}
+
+// tick is the one-minute schedule of track and of enforce.
+func (s *Sim) tick() {
+	if !s.faulty || !s.dice.chance(s.profile.tickLost) {
+		s.queues["intake"].send(s.body(tickEvent, s.now), 0)
+	}
+	if s.faulty && s.dice.chance(s.profile.tickLost) {
+		return
+	}
+	b := s.box("enforce", 4)
+	if b == nil {
+		return
+	}
+	s.run(b, "enforce by the minute", func(ctx context.Context) error {
+		report, err := b.enforce.Handle(ctx, json.RawMessage(`{"source":"aws.events"}`))
+		s.note(b.p, "reports %+v", report)
+		return err
+	}, func(bool) {})
+}
+
+func (s *Sim) startSweep() {
+	b := s.box("sweep", 2)
+	if b == nil {
+		return
+	}
+	s.run(b, "sweep", func(ctx context.Context) error {
+		_, err := b.sweep.Handle(ctx)
+		return err
+	}, func(bool) {})
+}
+
+// configure is a person's command, repeated until it succeeds or is refused.
+func (s *Sim) configure(wanted license.Configuration, done func()) {
+	b := s.newBox("person")
+	again := false
+	s.run(b, "person", func(ctx context.Context) error {
+		_, err := b.tracker.Configure(ctx, wanted, "a person")
+		var field *license.FieldError
+		var rule *license.RuleError
+		again = err != nil && !errors.As(err, &field) && !errors.As(err, &rule)
+		return err
+	}, func(crashed bool) {
+		if crashed || again {
+			s.after(s.dice.between(time.Second, 30*time.Second), func() { s.configure(wanted, done) })
+			return
+		}
+		done()
+	})
+}

@@ -1,0 +1,217 @@
+package simulator
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+	"licenseguard/shared/publish"
+)
+
+// verify checks, when all is quiet, that the ledger equals the cloud, that all
+// was answered and told, and that the log has it all.
+func (s *Sim) verify() {
+	if len(s.violations) > 0 {
+		return
+	}
+	if len(s.processes) > 0 {
+		s.violate("%s still runs", s.processes[0].name)
+	}
+	for name, q := range s.queues {
+		if len(q.messages) > 0 {
+			s.violate("queue %s still holds %d messages", name, len(q.messages))
+		}
+	}
+	for _, r := range s.readers {
+		if r.at < len(s.stream) {
+			s.violate("%s read %d of %d records", r.role, r.at, len(s.stream))
+		}
+	}
+	if len(s.store.actions) > 0 {
+		s.violate("actions are left: %s", s.pendingText())
+	}
+	configurations, _, _ := s.store.Configurations(nil) //nolint:staticcheck // memory needs no context
+	for i := range configurations {
+		l := s.store.licenses[configurations[i].ID]
+		s.checkLicense(l)
+		if l.Unsettled {
+			s.violate("%s is not settled", l.Configuration.ID)
+		}
+		s.recount(l)
+		s.verifyAnswers(l)
+		s.verifyLog(l)
+	}
+	for id, n := range s.alerts {
+		if n == 0 {
+			s.violate("nobody was told of %s", id)
+		}
+	}
+}
+
+// recount counts the cloud by itself and compares.
+func (s *Sim) recount(l *ledger.License) {
+	c := &l.Configuration
+	rules := rulesOf(c.Rules[len(c.Rules)-1].Text)
+	want := make(map[license.ResourceID]int64)
+	for _, m := range s.cloud.machines {
+		in := m.in
+		on := in.State == license.Pending || in.State == license.Running || in.State == license.Stopping || in.State == license.ShuttingDown
+		if !on && !(in.State == license.Stopped && rules["includedStoppedInstances"] == "True") || !s.holds(c, in) {
+			continue
+		}
+		size := sizes[in.Type]
+		switch {
+		case c.CountingType == license.CountInstance:
+			want[in.ID] = 1
+		case c.CountingType == license.CountVCPU && rules["honorVcpuOptimization"] == "True" && in.CPUOptions.Known():
+			want[in.ID] = in.CPUOptions.Cores * in.CPUOptions.ThreadsPerCore
+		case c.CountingType == license.CountVCPU:
+			want[in.ID] = size.vcpus
+		case in.HostID != "":
+			want[license.NewResourceID(account, region, in.HostID)] = 48
+		case in.CPUOptions.Known():
+			want[in.ID] = in.CPUOptions.Cores
+		default:
+			want[in.ID] = size.cores
+		}
+	}
+	var sum int64
+	for _, n := range want {
+		sum += n
+	}
+	got := make(map[license.ResourceID]int64)
+	for i := range l.Entries {
+		if e := &l.Entries[i]; e.Verdict != ledger.Released {
+			got[e.Resource] = e.Licenses
+		}
+	}
+	for id, n := range want {
+		if got[id] != n {
+			s.violate("%s: %s uses %d licenses, the ledger says %d", c.ID, id.AWSID(), n, got[id])
+		}
+	}
+	for id, n := range got {
+		if want[id] == 0 {
+			s.violate("%s: %s uses no license, the ledger says %d", c.ID, id.AWSID(), n)
+		}
+	}
+	if sum != l.Totals.Deployed() {
+		s.violate("%s: %d deployed, the ledger says %d", c.ID, sum, l.Totals.Deployed())
+	}
+}
+
+// holds reports whether a license applies to an instance. Whether it keeps an
+// AMI's association that was given up depends on whether anybody looked before;
+// only there the ledger's facts are believed.
+func (s *Sim) holds(c *license.Configuration, in license.Instance) bool {
+	for _, a := range c.Associations {
+		if a.Matches(in) {
+			return true
+		}
+	}
+	for a, until := range s.once[c.ID] {
+		if a.Kind.Inherited() && a.Matches(in) && s.cloud.byID[in.ID.AWSID()].past[0].at.Before(until) {
+			return slices.ContainsFunc(s.store.facts[in.ID].Held, func(h license.Held) bool { return h.ConfigurationID == c.ID && h.Ended.IsZero() })
+		}
+	}
+	return false
+}
+
+func rulesOf(text []string) map[string]string {
+	rules := make(map[string]string)
+	for _, line := range text {
+		name, value, _ := strings.Cut(strings.TrimPrefix(line, "#"), "=")
+		rules[name] = value
+	}
+	return rules
+}
+
+// verifyAnswers: what was launched over a hard limit is answered, unless it
+// rests on an estimate or on what only the ledger knows.
+func (s *Sim) verifyAnswers(l *ledger.License) {
+	c := &l.Configuration
+	if !c.HardLimit || c.Status == license.Disabled || c.Enforcement.Mode == license.Observe {
+		return
+	}
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		for j := range e.Members {
+			m := &e.Members[j]
+			if a := l.Answer(e, m, s.now); a.Wanted() {
+				s.violate("%s: %s is left without its answer: %+v", c.ID, m.Instance.AWSID(), a)
+			}
+			truth := s.cloud.byID[m.Instance.AWSID()].in
+			if e.Verdict == ledger.Over && e.Resource == m.Instance && truth.State == license.Running && m.Answered == "" && l.Totals.Estimated == 0 && m.Cause == ledger.ByLaunch {
+				s.violate("%s: %s runs over the limit, launched after it, and was never answered: %s", c.ID, m.Instance.AWSID(), l.Answer(e, m, s.now).Why)
+			}
+			if m.Answered == string(ledger.DoneStopped) && truth.State == license.Running && truth.LaunchTime.Equal(m.Generation.Launch) {
+				s.violate("%s: %s is noted as stopped, and runs", c.ID, m.Instance.AWSID())
+			}
+		}
+	}
+}
+
+// verifyLog: no revision is missing in the change log, and its rows lead to the
+// license as it is.
+func (s *Sim) verifyLog(l *ledger.License) {
+	id := l.Configuration.ID
+	revisions := make(map[int64][]publish.Row)
+	for key, body := range s.archive {
+		if !strings.Contains(key, "/"+id+"-") {
+			continue
+		}
+		one := make(map[int64][]publish.Row)
+		for line := range strings.Lines(body) {
+			var row publish.Row
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				s.violate("%s: a row does not decode: %v", key, err)
+				return
+			}
+			one[row.Revision] = append(one[row.Revision], row)
+		}
+		for r, rows := range one {
+			revisions[r] = rows
+		}
+	}
+	type last struct {
+		row publish.Row
+		on  bool
+	}
+	replay := make(map[string]last)
+	for r := int64(1); r <= l.Revision; r++ {
+		rows, ok := revisions[r]
+		if !ok {
+			s.violate("%s: revision %d is missing in the change log", id, r)
+			return
+		}
+		for _, row := range rows {
+			if row.InstanceID != "" {
+				replay[row.InstanceID] = last{row: row, on: row.Verdict != string(ledger.Released)}
+			}
+		}
+		if r == l.Revision && rows[0].Deployed != l.Totals.Deployed() {
+			s.violate("%s: the log ends with %d deployed, the ledger with %d", id, rows[0].Deployed, l.Totals.Deployed())
+		}
+	}
+	rules, _ := l.Configuration.RulesAt(s.now)
+	held := make(map[string]bool)
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		for j := range e.Members {
+			m := &e.Members[j]
+			held[m.Instance.AWSID()] = true
+			got := replay[m.Instance.AWSID()]
+			if m.Consuming(rules) && (got.row.Verdict != string(e.Verdict) || got.row.Licenses != e.Licenses || got.row.State != string(m.State)) {
+				s.violate("%s: by the log %s is %s %s with %d licenses, by the ledger %s %s with %d", id, m.Instance.AWSID(),
+					got.row.State, got.row.Verdict, got.row.Licenses, m.State, e.Verdict, e.Licenses)
+			}
+		}
+	}
+	for instance, got := range replay {
+		if got.on && !held[instance] && strings.Contains(got.row.ResourceARN, ":instance/") {
+			s.violate("%s: by the log %s is %s, the ledger does not have it", id, instance, got.row.Verdict)
+		}
+	}
+}

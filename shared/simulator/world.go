@@ -1,0 +1,262 @@
+package simulator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"licenseguard/shared/license"
+)
+
+// furnish makes the licenses and the hosts, before anything fails.
+func (s *Sim) furnish() {
+	d := s.dice
+	for i := range 2 {
+		s.cloud.hosts = append(s.cloud.hosts, license.Host{ID: license.NewResourceID(account, region, fmt.Sprintf("h-%017x", i+1)),
+			Family: "m5", State: "available", Cores: 48, Sockets: 2})
+	}
+	for i := range 1 + d.IntN(3) {
+		c := license.Configuration{ID: fmt.Sprintf("lic-%d", i+1), Name: fmt.Sprintf("License %d", i+1)}
+		c.CountingType = pick(d, license.CountInstance, license.CountInstance, license.CountVCPU, license.CountVCPU, license.CountCore)
+		if !d.chance(0.05) {
+			count := int64(1 + d.IntN(8))
+			switch c.CountingType {
+			case license.CountVCPU:
+				count *= int64(1 + d.IntN(4))
+			case license.CountCore:
+				count *= pick[int64](d, 1, 2, 12)
+			}
+			c.Count, c.HardLimit = &count, d.chance(0.85)
+		}
+		c.Enforcement = license.Enforcement{Mode: pick(d, license.Stop, license.Stop, license.Stop, license.Tag, license.Observe),
+			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute)}
+		c.Associations = s.associations()
+		if rules := s.rules(c.CountingType); d.chance(0.3) {
+			c.Rules = []license.RuleVersion{{Text: rules}}
+		}
+		s.configure(c, func() {})
+	}
+	s.advance(time.Time{})
+	if len(s.store.licenses) == 0 {
+		s.furnish() // refused; another try
+	}
+	s.now = s.now.Add(d.between(time.Second, time.Minute))
+}
+
+func (s *Sim) associations() []license.Association {
+	d := s.dice
+	out := []license.Association{{Kind: license.ByAMI, Value: s.images[d.IntN(2)]}}
+	if d.chance(0.2) {
+		out = append(out, license.Association{Kind: license.ByTag, Value: "app=db*"})
+	}
+	if d.chance(0.1) {
+		out[0] = license.Association{Kind: license.ByTag, Value: "app"}
+	}
+	return out
+}
+
+func (s *Sim) rules(counting license.CountingType) []string {
+	from := []string{"#allowedTenancy=EC2-Default", "#allowedInstanceTypes=m5.*"}
+	switch counting {
+	case license.CountVCPU:
+		from = append(from, "#maximumVcpus=4", "#honorVcpuOptimization=True")
+	case license.CountCore:
+		from = append(from, "#maximumCores=2")
+	}
+	if s.dice.chance(0.25) {
+		return []string{"#includedStoppedInstances=True"}
+	}
+	return []string{from[s.dice.IntN(len(from))]}
+}
+
+// schedule plans what people and the cloud do until the end.
+func (s *Sim) schedule(end time.Time) {
+	d := s.dice
+	anytime := func() time.Time { return s.now.Add(d.between(0, end.Sub(s.now))) }
+	for t := s.now.Truncate(time.Minute).Add(time.Minute); t.Before(end); t = t.Add(time.Minute) {
+		s.agenda.add(t, func() {
+			if next := s.nextDue(); !next.IsZero() && !next.After(s.now) || s.dice.chance(0.1) {
+				s.tick()
+			}
+		})
+	}
+	for range d.IntN(3) {
+		s.agenda.add(anytime(), s.startSweep)
+	}
+	for range 1 + d.IntN(4) {
+		at := anytime()
+		for range 1 + d.IntN(6) {
+			s.agenda.add(at.Add(d.between(0, 10*time.Second)), s.launchOne)
+		}
+	}
+	for range d.IntN(30) {
+		s.agenda.add(anytime(), s.someone)
+	}
+	if d.chance(0.6) {
+		for range d.IntN(5) {
+			s.agenda.add(anytime(), s.changeConfiguration)
+		}
+	}
+	if d.chance(0.3) {
+		g := &group{name: "web", image: s.images[d.IntN(2)], kind: "m5.large", desired: 1 + d.IntN(3)}
+		s.cloud.groups = append(s.cloud.groups, g)
+		for t := s.now; t.Before(end); t = t.Add(d.between(20*time.Second, 2*time.Minute)) {
+			s.agenda.add(t, func() { s.cloud.scale(g) })
+		}
+		s.agenda.add(anytime(), func() { g.desired = s.dice.IntN(4) })
+	}
+	if d.chance(0.006) { // so many that a license is kept in pages
+		at := anytime()
+		for range 150 {
+			s.agenda.add(at.Add(d.between(0, 2*time.Minute)), func() {
+				s.cloud.launch(license.Instance{Type: "m5.large", ImageID: s.images[0]}, nil)
+			})
+		}
+	}
+}
+
+func (s *Sim) launchOne() {
+	d := s.dice
+	in := license.Instance{Type: pick(d, "m5.large", "m5.large", "m5.large", "m5.xlarge", "m5.xlarge", "c5.2xlarge"), ImageID: s.images[pick(d, 0, 0, 0, 1, 1, 2)]}
+	switch {
+	case d.chance(0.05):
+		in.Type = storeType
+	case d.chance(0.05):
+		in.Type = unknownType
+	}
+	size := sizes[in.Type]
+	in.CPUOptions = license.CPUOptions{Cores: size.cores, ThreadsPerCore: size.vcpus / size.cores}
+	if d.chance(0.1) {
+		in.CPUOptions.ThreadsPerCore = 1
+	}
+	if d.chance(0.15) {
+		in.Tags = map[string]string{"app": pick(d, "db-1", "web", "")}
+	}
+	if d.chance(0.08) {
+		in.Spot, in.SpotPersistent = true, d.chance(0.4)
+	}
+	if d.chance(0.15) && in.Type != unknownType {
+		in.Tenancy, in.HostID = license.TenancyDedicatedHost, s.cloud.hosts[d.IntN(len(s.cloud.hosts))].ID.AWSID()
+	}
+	in.StopProtected = d.chance(0.06)
+	m := s.cloud.launch(in, nil)
+	s.cloud.shield(m)
+}
+
+// someone does something to an instance.
+func (s *Sim) someone() {
+	d, c := s.dice, s.cloud
+	if len(c.machines) == 0 {
+		s.launchOne()
+		return
+	}
+	switch {
+	case d.chance(0.02): // an instance that EC2 does not know
+		s.emit(stateEvent("i-0ffffffffffffffff", license.Running))
+		return
+	case d.chance(0.02): // a message that nobody can read
+		s.queues["intake"].send(pick(d, "", "{", `{"id":1}`), 0)
+		return
+	}
+	m := c.machines[d.IntN(len(c.machines))]
+	id := m.in.ID.AWSID()
+	switch {
+	case m.in.State == license.Running && d.chance(0.35) && m.group == nil:
+		c.stop(m)
+	case m.in.State == license.Running && d.chance(0.35):
+		c.terminate(m)
+	case m.in.State == license.Stopped && m.group == nil && d.chance(0.25):
+		if m.in.HostID == "" && m.in.Type != storeType {
+			m.in.Type = pick(d, "m5.large", "m5.xlarge", "c5.2xlarge")
+			size := sizes[m.in.Type]
+			m.in.CPUOptions = license.CPUOptions{Cores: size.cores, ThreadsPerCore: size.vcpus / size.cores}
+			c.remember(m)
+			s.trace("cloud: %s becomes a %s", id, m.in.Type)
+			s.emit(callEvent(id, "ModifyInstanceAttribute"))
+		}
+	case m.in.State == license.Stopped && m.group == nil && d.chance(0.15) && m.in.HostID != "":
+		m.in.HostID = c.hosts[d.IntN(len(c.hosts))].ID.AWSID()
+		c.remember(m)
+		s.trace("cloud: %s moves to %s", id, m.in.HostID)
+		s.emit(callEvent(id, "ModifyInstancePlacement"))
+	case m.in.State == license.Stopped && m.group == nil && d.chance(0.8):
+		c.up(m)
+	case m.in.State == license.Stopped && m.group == nil:
+		c.terminate(m)
+	case m.in.State == license.ShuttingDown || m.in.State == license.Terminated:
+		s.launchOne()
+	case d.chance(0.4):
+		value := pick(d, "db-2", "web", "db-3")
+		c.tag(m, "app", &value)
+		s.emit(callEvent(id, "CreateTags"))
+	case d.chance(0.3):
+		c.tag(m, "app", nil)
+		s.emit(callEvent(id, "CreateTags"))
+	case d.chance(0.3):
+		value := pick(d, "true", "false")
+		c.tag(m, license.TagProtected, &value)
+		s.emit(callEvent(id, "CreateTags"))
+	default:
+		m.in.StopProtected = !m.in.StopProtected
+		c.shield(m)
+		c.remember(m)
+		s.trace("cloud: %s has stop protection %v", id, m.in.StopProtected)
+		s.emit(callEvent(id, "ModifyInstanceAttribute"))
+	}
+}
+
+// changeConfiguration is a person who changes one thing.
+func (s *Sim) changeConfiguration() {
+	d := s.dice
+	ids := slices.Sorted(maps.Keys(s.store.licenses))
+	c := s.store.licenses[ids[d.IntN(len(ids))]].Configuration
+	c.Associations = slices.Clone(c.Associations)
+	what := ""
+	switch d.IntN(9) {
+	case 0, 1:
+		if c.Count == nil {
+			return
+		}
+		count := max(*c.Count+int64(d.IntN(7))-3, 0)
+		c.Count = &count
+		what = fmt.Sprintf("count %d", count)
+	case 2:
+		c.Rules = []license.RuleVersion{{}}
+		if d.chance(0.6) {
+			c.Rules = []license.RuleVersion{{Text: s.rules(c.CountingType)}}
+		}
+		what = fmt.Sprintf("rules %v", c.Rules[0].Text)
+	case 3:
+		c.Enforcement.Mode = pick(d, license.Stop, license.Tag, license.Observe)
+		what = "mode " + string(c.Enforcement.Mode)
+	case 4:
+		c.Status = pick(d, license.Disabled, license.Available)
+		what = "status " + string(c.Status)
+	case 5:
+		if c.Count == nil {
+			return
+		}
+		c.HardLimit = !c.HardLimit
+		what = fmt.Sprintf("hard %v", c.HardLimit)
+	case 6, 7:
+		add := license.Association{Kind: license.ByAMI, Value: s.images[d.IntN(3)]}
+		if d.chance(0.3) {
+			add = license.Association{Kind: license.ByTag, Value: pick(d, "app=db*", "app=web")}
+		}
+		if slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Kind == add.Kind && a.Value == add.Value }) {
+			return
+		}
+		c.Associations = append(c.Associations, add)
+		what = fmt.Sprintf("adds %s %s", add.Kind, add.Value)
+	default:
+		if len(c.Associations) == 0 {
+			return
+		}
+		i := d.IntN(len(c.Associations))
+		what = fmt.Sprintf("removes %s %s", c.Associations[i].Kind, c.Associations[i].Value)
+		c.Associations = slices.Delete(c.Associations, i, i+1)
+	}
+	s.trace("a person changes %s: %s", c.ID, what)
+	s.configure(c, func() {})
+}
