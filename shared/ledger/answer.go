@@ -224,13 +224,12 @@ type ActionOutcome struct {
 // Done is the outcome of an action.
 type Done string
 
-// The outcomes. Failed leaves the instance unanswered, so that it is tried again.
+// The outcomes. What failed has none: it stays pending and is tried again.
 const (
 	DoneStopped   Done = "stopped"
 	DoneTagged    Done = "tagged"
 	DoneWouldStop Done = "would-stop"
 	DoneWouldTag  Done = "would-tag"
-	DoneFailed    Done = "failed"
 	// DoneCancelled is only journaled: the answer was not wanted any more.
 	DoneCancelled Done = "cancelled"
 )
@@ -249,10 +248,6 @@ func (f *folder) outcome(o ActionOutcome) {
 	f.spent(m.Intent, f.now)
 	if o.Guard != Unguarded {
 		m.Guard = o.Guard
-	}
-	if o.Action == DoneFailed {
-		m.Intent = Intent{}
-		return
 	}
 	m.Answered = string(o.Action)
 	if o.Action == DoneTagged {

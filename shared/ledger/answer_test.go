@@ -261,15 +261,6 @@ func TestOutcomes(t *testing.T) {
 		w.after(time.Minute).see(w.launched(2, w.now))
 		same(t, "started again, it is answered again", []int{2}, w.wanted())
 	})
-	t.Run("failed, it is tried again", func(t *testing.T) {
-		t.Parallel()
-		w := overrun(t, 1, nil)
-		w.grant(license.Stop, 2)
-		w.report(ledger.DoneFailed, 2, "")
-		same(t, "wanted", []int{2}, w.wanted())
-		same(t, "granted again", ledger.Refusal(""), w.grant(license.Stop, 2)[0].Refused)
-		same(t, "for another action of the budget", 2, len(w.l.Actions))
-	})
 	t.Run("observed", func(t *testing.T) {
 		t.Parallel()
 		w := overrun(t, 1, func(c *license.Configuration) { c.Enforcement.Mode = license.Observe })

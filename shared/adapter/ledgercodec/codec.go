@@ -46,7 +46,7 @@ var (
 	tenancys = []license.Tenancy{"", license.TenancyDefault, license.TenancyDedicatedHost, license.TenancyDedicatedInstance}
 	kinds    = []license.AssociationKind{"", license.ByAMI, license.ByLaunchTemplate, license.ByInstance, license.ByHost, license.ByTag}
 	guards   = []ledger.Guard{"", ledger.GuardAutoScaling, ledger.GuardProtected, ledger.GuardInstanceStore, ledger.GuardOneTimeSpot, ledger.GuardManaged}
-	answers  = []string{"", string(ledger.DoneStopped), string(ledger.DoneTagged), string(ledger.DoneWouldStop), string(ledger.DoneWouldTag), string(ledger.DoneFailed)}
+	answers  = []string{"", string(ledger.DoneStopped), string(ledger.DoneTagged), string(ledger.DoneWouldStop), string(ledger.DoneWouldTag)}
 	modes    = []license.Mode{"", license.Observe, license.Tag, license.Stop}
 )
 

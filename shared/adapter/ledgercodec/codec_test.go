@@ -55,7 +55,7 @@ func (m maker) member(resource license.ResourceID) ledger.Member {
 		Value:      m.text(), Late: m.IntN(2) == 0, Gone: m.IntN(2) == 0,
 		Guard: pick(m, ledger.Unguarded, ledger.GuardAutoScaling, ledger.GuardProtected, ledger.GuardInstanceStore, ledger.GuardOneTimeSpot, ledger.GuardManaged),
 		Cause: pick(m, "", ledger.ByLaunch, ledger.ByChange, ledger.ByFind), Broken: m.violations(), EventID: m.text(),
-		Answered: pick(m, "", string(ledger.DoneStopped), string(ledger.DoneTagged), string(ledger.DoneWouldStop), string(ledger.DoneWouldTag), string(ledger.DoneFailed)),
+		Answered: pick(m, "", string(ledger.DoneStopped), string(ledger.DoneTagged), string(ledger.DoneWouldStop), string(ledger.DoneWouldTag)),
 	}
 	if m.IntN(3) == 0 {
 		x.Intent = ledger.Intent{Action: pick(m, license.Stop, license.Tag), At: m.time(), Until: m.time()}
