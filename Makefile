@@ -64,13 +64,13 @@ test-integration: build node_modules/.package-lock.json ## the shipped mains aga
 synth: build node_modules/.package-lock.json ## synthesize the stack into cdk.out/
 	$(CDK) synth --quiet
 
-deploy: build node_modules/.package-lock.json cli ## deploy the stack, run a first sweep, say what is missing
-	$(CDK) deploy $(STACK)
+deploy: build node_modules/.package-lock.json cli ## deploy the stack (CDK_FLAGS="-c emails=a@example.com"), run a first sweep, say what is missing
+	$(CDK) deploy $(STACK) $(CDK_FLAGS)
 	./bin/licenseguard sweep --stack $(STACK)
 	-./bin/licenseguard doctor --stack $(STACK) --wait 3m
 
 diff: build node_modules/.package-lock.json ## what a deployment would change
-	$(CDK) diff $(STACK)
+	$(CDK) diff $(STACK) $(CDK_FLAGS)
 
 destroy: node_modules/.package-lock.json ## remove the stack; table and bucket stay unless retain=false
 	$(CDK) destroy $(STACK)

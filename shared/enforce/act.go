@@ -27,13 +27,14 @@ func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.Pe
 	var failed []error
 	for i, g := range result.Grants {
 		p := ready[i]
+		var seen license.Instance
 		ok, err := e.granted(ctx, &p, g, r)
 		if ok && err == nil {
-			ok, err = e.confirm(ctx, &p, r)
+			seen, ok, err = e.confirm(ctx, &p, r)
 		}
 		if ok && err == nil {
 			var outcome ledger.ActionOutcome
-			if outcome, err = e.carryOut(ctx, p, r); outcome.Action != "" {
+			if outcome, err = e.carryOut(ctx, p, seen, r); outcome.Action != "" {
 				outcomes = append(outcomes, outcome)
 			}
 		}
@@ -60,21 +61,21 @@ func (e *Enforcer) granted(ctx context.Context, p *ledger.PendingAction, g ledge
 // confirm asks license and instance once more right before the action. Since
 // they were asked for the whole batch, others were acted on, and a person may
 // have decided otherwise. The intent is there, so it costs nothing.
-func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, r *Report) (bool, error) {
+func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, r *Report) (seen license.Instance, ok bool, err error) {
 	l, result, err := e.committer().Apply(ctx, p.License, ledger.Batch{
 		Grants: []ledger.Grant{{Instance: p.Instance, Launch: p.Launch, Action: p.Action}}})
 	if err != nil {
-		return false, err
+		return seen, false, err
 	}
 	if ok, err := e.granted(ctx, p, result.Grants[0], r); !ok || err != nil {
-		return false, err
+		return seen, false, err
 	}
 	return e.look(ctx, l, p, r)
 }
 
-// carryOut tags and, where granted, stops one instance, with a journal entry
-// before and after.
-func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, r *Report) (ledger.ActionOutcome, error) {
+// carryOut tags and, where granted, stops one instance as it was last seen, with
+// a journal entry before and after.
+func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, seen license.Instance, r *Report) (ledger.ActionOutcome, error) {
 	s, id := scopeOf(p.Instance)
 	done := ledger.DoneTagged
 	if p.Action == license.Stop {
@@ -82,7 +83,7 @@ func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, r *Repo
 	}
 	tags := tagsFor(p)
 	entry := ledger.JournalEntry{License: p.License, Instance: p.Instance, Launch: p.Launch, Action: done, At: e.Now(), Why: p.Why,
-		Guard: p.Guard, Before: license.Running, Tags: tags}
+		Guard: p.Guard, Before: seen.State, Tags: tags, Replaced: replaced(tags, seen.Tags)}
 	if err := e.Store.Record(ctx, entry); err != nil {
 		return ledger.ActionOutcome{}, err
 	}
@@ -130,6 +131,20 @@ func (e *Enforcer) settle(ctx context.Context, id string, due []ledger.PendingAc
 		}
 	}
 	return nil
+}
+
+// replaced returns the values that tags to be written have now.
+func replaced(tags, present map[string]string) map[string]string {
+	var old map[string]string
+	for key := range tags {
+		if value, ok := present[key]; ok {
+			if old == nil {
+				old = make(map[string]string)
+			}
+			old[key] = value
+		}
+	}
+	return old
 }
 
 func tagsFor(p ledger.PendingAction) map[string]string {

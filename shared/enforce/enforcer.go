@@ -155,40 +155,41 @@ func (e *Enforcer) prepare(ctx context.Context, l *ledger.License, p *ledger.Pen
 		}
 		return ledger.ActionOutcome{Instance: p.Instance, Launch: p.Launch, Action: done}, false, e.journal(ctx, *p, done, m.State)
 	}
-	ok, err := e.look(ctx, l, p, r)
+	_, ok, err := e.look(ctx, l, p, r)
 	return none, ok, err
 }
 
 // look looks at the instance before an action and reports whether it may be
 // acted on.
-func (e *Enforcer) look(ctx context.Context, l *ledger.License, p *ledger.PendingAction, r *Report) (bool, error) {
+func (e *Enforcer) look(ctx context.Context, l *ledger.License, p *ledger.PendingAction, r *Report) (in license.Instance, ok bool, err error) {
 	s, id := scopeOf(p.Instance)
 	if !slices.Contains(e.Accounts, s.Account) {
-		return false, e.cancel(ctx, *p, "account "+s.Account+" is not watched", r)
+		return in, false, e.cancel(ctx, *p, "account "+s.Account+" is not watched", r)
 	}
 	in, found, err := e.Instances.Look(ctx, s, id)
+	// A stopped one counts where stopped instances are included, and is tagged.
+	taggable := in.State == license.Stopped && p.Action == license.Tag
 	switch {
 	case err != nil:
-		return false, e.fail(ctx, *p, err, r)
+		return in, false, e.fail(ctx, *p, err, r)
 	case !found:
-		return false, e.cancel(ctx, *p, ErrGone.Error(), r)
+		return in, false, e.cancel(ctx, *p, ErrGone.Error(), r)
 	case !in.LaunchTime.Equal(p.Launch):
-		return false, e.cancel(ctx, *p, "it was started again since", r)
+		return in, false, e.cancel(ctx, *p, "it was started again since", r)
 	case in.State == license.Pending:
 		r.Postponed++
 		p.NotBefore = e.Now().Add(notYet)
-		return false, e.Store.PutAction(ctx, *p)
-	case in.State == license.Stopped && p.Action == license.Tag: // it counts where stopped instances are included
-	case in.State != license.Running:
-		return false, e.cancel(ctx, *p, "it is "+string(in.State), r)
+		return in, false, e.Store.PutAction(ctx, *p)
+	case in.State != license.Running && !taggable:
+		return in, false, e.cancel(ctx, *p, "it is "+string(in.State), r)
 	case !associated(l, p.Instance, in):
-		return false, e.cancel(ctx, *p, "the license does not apply to it any more", r)
+		return in, false, e.cancel(ctx, *p, "the license does not apply to it any more", r)
 	}
 	if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {
 		p.Action = license.Tag
 	}
 	p.Guard = ledger.GuardOf(in, e.Catalog)
-	return true, nil
+	return in, true, nil
 }
 
 // associated reports whether the instance still has what the license holds it

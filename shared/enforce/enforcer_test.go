@@ -228,6 +228,8 @@ func TestLastLookGuards(t *testing.T) {
 		"tagged as protected":    {func(m *machine) { m.Tags = map[string]string{license.TagProtected: "true"} }, true},
 		"managed by a service":   {func(m *machine) { m.ManagedBy = "eks.amazonaws.com" }, true},
 		"instance store as root": {func(m *machine) { m.RootIsStore = true }, true},
+		"an EC2 Fleet's":         {func(m *machine) { m.Tags = map[string]string{license.TagEC2Fleet: "fleet-1"} }, true},
+		"a Spot Fleet's":         {func(m *machine) { m.Tags = map[string]string{license.TagSpotFleet: "sfr-1"} }, true},
 		"one-time Spot":          {func(m *machine) { m.Spot = true }, true},
 		"data on instance store": {func(m *machine) { m.Type = "m5d.large" }, true},
 		"still starting":         {func(m *machine) { m.State = license.Pending }, false},
@@ -269,6 +271,24 @@ func TestCrashBetweenGrantAndAction(t *testing.T) {
 	f.now = f.now.Add(time.Minute)
 	if r := f.run(); r.Stopped != 1 {
 		t.Errorf("after the crash: %+v, want the stop", r)
+	}
+}
+
+// TestTheJournalSaysWhatWasBefore: with it an action can be taken back.
+func TestTheJournalSaysWhatWasBefore(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	m := f.cloud.instances[name(1)]
+	m.Tags = map[string]string{"x": "", "licenseguard:status": "mine"}
+	f.pass(5 * time.Minute)
+	entries, err := f.store.Journal(context.Background(), time.Time{})
+	f.must(err)
+	if len(entries) != 1 {
+		t.Fatalf("journal %+v, want one entry", entries)
+	}
+	e := entries[0]
+	if e.Before != license.Running || len(e.Replaced) != 1 || e.Replaced["licenseguard:status"] != "mine" || e.Done.IsZero() {
+		t.Errorf("journal entry %+v, want the state and the tag that were there before", e)
 	}
 }
 

@@ -32,10 +32,30 @@ func (f *folder) alert() {
 }
 
 func (f *folder) raise(kind AlertKind, threshold int, resources []license.ResourceID) {
-	if len(resources) > maxListed {
-		resources = resources[:maxListed]
+	a := Alert{Kind: kind, Threshold: threshold}
+	a.Stops, a.Tags = f.automatic(resources)
+	a.Resources = resources[:min(len(resources), maxListed)]
+	f.change.Alerts = append(f.change.Alerts, a)
+}
+
+// automatic counts the instances that will be answered without a person: in
+// whichever commit they became an overrun, for one look can take several.
+func (f *folder) automatic(resources []license.ResourceID) (stops, tags int) {
+	for _, id := range resources {
+		e := &f.l.Entries[f.index[id]]
+		m := e.member(id)
+		if m == nil {
+			continue
+		}
+		switch a := f.l.Answer(e, m, f.now); {
+		case a.Mode == license.Observe:
+		case a.Action == license.Stop:
+			stops++
+		case a.Action == license.Tag:
+			tags++
+		}
 	}
-	f.change.Alerts = append(f.change.Alerts, Alert{Kind: kind, Threshold: threshold, Resources: resources})
+	return stops, tags
 }
 
 // alertLimit merges what one fold crosses into the highest: an overrun, else

@@ -61,6 +61,8 @@ type Alert struct {
 	Kind      AlertKind
 	Threshold int                  `json:",omitempty"` // percent, or days for expiry
 	Resources []license.ResourceID `json:",omitempty"` // the affected instances, in order
+	Stops     int                  `json:",omitempty"` // of all affected, those that will be stopped by themselves
+	Tags      int                  `json:",omitempty"` // and those that will only be tagged
 }
 
 // AlertKind says what an alert is about.

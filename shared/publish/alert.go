@@ -28,22 +28,17 @@ type Alert struct {
 	Expiry    time.Time            `json:",omitzero"`
 	By        string               `json:",omitempty"` // whose change it was, if a person's
 	Resources []license.ResourceID `json:",omitempty"`
-	Automatic int                  `json:",omitempty"` // of the resources, those that will be answered by themselves
+	Stops     int                  `json:",omitempty"` // of all affected, those that will be stopped by themselves
+	Tags      int                  `json:",omitempty"` // and those that will only be tagged
 }
 
 // alertsOf returns the alerts that a change raised.
 func alertsOf(c *ledger.Change) []Alert {
-	automatic := 0
-	for i := range c.Deltas {
-		if c.Deltas[i].Answer.Wanted() && c.Deltas[i].Answer.Mode != license.Observe {
-			automatic++
-		}
-	}
 	out := make([]Alert, len(c.Alerts))
 	for i, a := range c.Alerts {
 		out[i] = Alert{ID: a.ID, Kind: a.Kind, Threshold: a.Threshold, License: c.License, Name: c.Name, Counting: c.Counting,
 			Count: c.Count, Hard: c.Hard, Mode: c.Mode, Totals: c.After, At: c.Recorded, Expiry: c.Expiry, By: c.By,
-			Resources: a.Resources, Automatic: automatic}
+			Resources: a.Resources, Stops: a.Stops, Tags: a.Tags}
 	}
 	return out
 }
@@ -126,13 +121,17 @@ func (a Alert) next() string {
 		return "What happens next: these instances were tagged and are never stopped automatically (Auto Scaling, stop protection, data on instance store, Spot, or managed by a service). Please decide what to do about them."
 	case !a.Hard:
 		return "What happens next: nothing is stopped, this is a soft limit. Free licenses or raise the count."
-	case a.Automatic == 0:
+	case a.Stops+a.Tags == 0:
 		return "What happens next: nothing is stopped. The overrun was made by a change, rests on an estimate, was found already running, or the license only observes. The instances are listed; a person decides."
-	case a.Mode == license.Tag:
-		return fmt.Sprintf("What happens next: %s tagged. Nothing is stopped.", plural(a.Automatic, "instance is", "instances are"))
+	case a.Stops == 0:
+		return fmt.Sprintf("What happens next: %s tagged. Nothing is stopped.", plural(a.Tags, "instance is", "instances are"))
 	default:
-		return fmt.Sprintf("What happens next: %s stopped, within the license's hourly budget. To prevent that, raise the count or set the license to observe.",
-			plural(a.Automatic, "instance launched over the limit is", "instances launched over the limit are"))
+		next := fmt.Sprintf("What happens next: %s stopped, within the license's hourly budget.",
+			plural(a.Stops, "instance launched over the limit is", "instances launched over the limit are"))
+		if a.Tags > 0 {
+			next += fmt.Sprintf(" %s only tagged, because they are never stopped.", plural(a.Tags, "more is", "more are"))
+		}
+		return next + " To prevent that, raise the count or set the license to observe."
 	}
 }
 

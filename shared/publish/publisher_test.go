@@ -90,7 +90,7 @@ func change(revision int64) *ledger.Change {
 			Generation: ledger.Generation{Launch: at}, Happened: at, Uncertainty: time.Second,
 			Explanation: license.Explanation{Counting: license.CountInstance, Type: "m5.large", Source: license.FromResource, Units: 1, Licenses: 1},
 			Answer:      ledger.Answer{Action: license.Stop, Mode: license.Stop, NotBefore: at, Why: ledger.WhyOver}}},
-		Alerts: []ledger.Alert{{ID: fmt.Sprintf("lic-a/limit-exceeded/0/r%d", revision), Kind: ledger.AlertLimit, Resources: []license.ResourceID{id}}}}
+		Alerts: []ledger.Alert{{ID: fmt.Sprintf("lic-a/limit-exceeded/0/r%d", revision), Kind: ledger.AlertLimit, Resources: []license.ResourceID{id}, Stops: 1}}}
 }
 
 func TestTheLogComesFirst(t *testing.T) {

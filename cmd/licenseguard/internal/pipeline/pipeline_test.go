@@ -234,6 +234,25 @@ func TestHardLimitOfTenAndFortyLaunches(t *testing.T) {
 	}
 }
 
+// TestTheAlertOfALargeBurst: more launches than one commit takes; the alert
+// still says how many of all will be stopped.
+func TestTheAlertOfALargeBurst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configure(nil)
+	w.now = w.now.Add(time.Minute)
+	for i := range 100 { // all of them before the first event is handled
+		w.fleet.Set(instance(i), license.Pending)
+		in, _ := w.fleet.Get(instance(i).ID)
+		w.fleet.Set(in, license.Running)
+	}
+	w.events = slices.DeleteFunc(w.events, func(body []byte) bool { return strings.Contains(string(body), `"pending"`) })
+	w.deliver()
+	if len(w.p.Alerts) != 1 || !strings.Contains(w.p.Alerts[0].Message, "90 instances launched over the limit are stopped") {
+		t.Errorf("alerts %+v, want one that says that 90 are stopped", w.p.Alerts)
+	}
+}
+
 func TestObserveWritesNothingAndSaysEverything(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
