@@ -213,9 +213,17 @@ func explain(ctx context.Context, args []string, out io.Writer) error {
 	for _, l := range all.licenses {
 		for i := range l.Entries {
 			for j := range l.Entries[i].Members {
-				if l.Entries[i].Members[j].Instance.AWSID() == rest[0] {
-					found = append(found, explainMember(l, &l.Entries[i], &l.Entries[i].Members[j], now))
+				m := &l.Entries[i].Members[j]
+				if m.Instance.AWSID() != rest[0] {
+					continue
 				}
+				x := explainMember(l, &l.Entries[i], m, now)
+				facts, err := store.LoadFacts(ctx, []license.ResourceID{m.Instance})
+				if err != nil {
+					return err
+				}
+				x.EventID = facts[m.Instance].EventID
+				found = append(found, x)
 			}
 		}
 	}
@@ -236,7 +244,7 @@ func explainMember(l *ledger.License, e *ledger.Entry, m *ledger.Member, now tim
 	usage := ledger.Usage(&l.Configuration, rules, e, catalog.Embedded())
 	x := explanation{License: l.Configuration.ID, Name: l.Configuration.Name, Resource: e.Resource.AWSID(), Instance: m.Instance.AWSID(), State: m.State,
 		Launch: m.Generation.Launch, Association: string(m.Kind) + " " + m.Value, Verdict: e.Verdict, Cause: m.Cause, Licenses: e.Licenses,
-		Estimated: e.Estimated, Arithmetic: usage.Explanation.String(), Inputs: usage.Explanation, RuleVersion: version, EventID: m.EventID}
+		Estimated: e.Estimated, Arithmetic: usage.Explanation.String(), Inputs: usage.Explanation, RuleVersion: version}
 	if version > 0 {
 		x.Rules = l.Configuration.Rules[version-1].Text
 	}

@@ -42,7 +42,11 @@ func (f *folder) raise(kind AlertKind, threshold int, resources []license.Resour
 // whichever commit they became an overrun, for one look can take several.
 func (f *folder) automatic(resources []license.ResourceID) (stops, tags int) {
 	for _, id := range resources {
-		e := &f.l.Entries[f.index[id]]
+		i, ok := f.find(id)
+		if !ok {
+			continue
+		}
+		e := &f.l.Entries[i]
 		m := e.member(id)
 		if m == nil {
 			continue
@@ -96,7 +100,7 @@ func (f *folder) overrunning() []license.ResourceID {
 	var out []license.ResourceID
 	for _, i := range entries {
 		for _, m := range f.l.Entries[i].Members {
-			if m.Consuming(f.rules) {
+			if m.Consuming(&f.rules) {
 				out = append(out, m.Instance)
 			}
 		}

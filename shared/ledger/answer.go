@@ -26,7 +26,7 @@ const (
 func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 	c := &l.Configuration
 	rules, _ := c.RulesAt(now)
-	if !e.answerable(m) || !m.Consuming(rules) || c.Status == license.Disabled {
+	if !e.answerable(m) || !m.Consuming(&rules) || c.Status == license.Disabled {
 		return Answer{}
 	}
 	over := e.Verdict == Over && l.surelyOver(e, now)
@@ -38,7 +38,7 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 		return Answer{Why: WhyExpired}
 	case !over && !surelyBroken(m):
 		return Answer{Why: WhyEstimated}
-	case listed || !surelyBroken(m) && !e.allByLaunch(rules):
+	case listed || !surelyBroken(m) && !e.allByLaunch(&rules):
 		return Answer{Why: WhyListed}
 	case m.Answered != "":
 		return Answer{Why: WhyAnswered}
@@ -67,8 +67,13 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 // allByLaunch reports whether everything that uses the entry came by a launch.
 // What started on a host that is over the count for another reason uses nothing
 // more, and stopping it would free nothing.
-func (e *Entry) allByLaunch(rules license.Rules) bool {
-	return !slices.ContainsFunc(e.Members, func(m Member) bool { return m.Consuming(rules) && m.Cause != ByLaunch })
+func (e *Entry) allByLaunch(rules *license.Rules) bool {
+	for j := range e.Members {
+		if m := &e.Members[j]; m.Consuming(rules) && m.Cause != ByLaunch {
+			return false
+		}
+	}
+	return true
 }
 
 // answerable reports whether there may be something to answer: an overrun, or
@@ -136,7 +141,7 @@ const (
 
 func (f *folder) grant(g Grant) GrantResult {
 	r := GrantResult{Instance: g.Instance}
-	i, ok := f.index[g.Instance]
+	i, ok := f.find(g.Instance)
 	if !ok {
 		r.Refused = RefusedGone
 		return r
@@ -235,7 +240,7 @@ const (
 )
 
 func (f *folder) outcome(o ActionOutcome) {
-	i, ok := f.index[o.Instance]
+	i, ok := f.find(o.Instance)
 	if !ok {
 		return
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"reflect"
 	"slices"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 // claim applies what was seen of one instance, unless the ledger knows better.
 func (f *folder) claim(c *Claim) {
 	id := c.Instance.ID
-	i, known := f.index[id]
+	i, known := f.find(id)
 	if !known {
 		f.admit(c, Member{Instance: id, Generation: Generation{Rank: -1}})
 		return
@@ -23,7 +22,7 @@ func (f *folder) claim(c *Claim) {
 	}
 	updated := f.update(*m, c)
 	elsewhere := !c.Gone && f.consumer(c) != e.Resource
-	if elsewhere && updated.Consuming(f.rules) {
+	if elsewhere && updated.Consuming(&f.rules) {
 		// It moved: to another host, on or off one. While it consumes nothing it
 		// stays here, where its fence is.
 		was := *m
@@ -32,15 +31,13 @@ func (f *folder) claim(c *Claim) {
 		return
 	}
 	// Observed alone is no change worth a write: the facts are the same.
-	same := updated
-	same.Observed, same.EventID = m.Observed, m.EventID
-	if (elsewhere || hostSame(e, c)) && reflect.DeepEqual(same, *m) && !f.knownBetter(e) {
+	if (elsewhere || hostSame(e, c)) && updated.same(m) && !f.knownBetter(e) {
 		return
 	}
 	f.seen[id] = c
 	e = f.touch(i)
 	m = e.member(id)
-	restarted := !m.Consuming(f.rules) && updated.Consuming(f.rules)
+	restarted := !m.Consuming(&f.rules) && updated.Consuming(&f.rules)
 	if restarted && !f.keepsPlace(e, *m, updated) {
 		e.First = updated.Generation.Launch
 	}
@@ -80,12 +77,12 @@ func stale(m *Member, c *Claim) bool {
 // was is the member as it was elsewhere.
 func (f *folder) admit(c *Claim, was Member) {
 	m := f.update(was, c)
-	if c.Gone || !m.Consuming(f.rules) {
+	if c.Gone || !m.Consuming(&f.rules) {
 		return
 	}
 	f.seen[m.Instance] = c
 	resource := f.consumer(c)
-	i, ok := f.index[resource]
+	i, ok := f.find(resource)
 	if ok {
 		e := f.touch(i)
 		if held := f.now.Before(e.AffinityUntil) || f.consuming(e); !held || c.Generation.Launch.Before(e.First) {
@@ -93,10 +90,10 @@ func (f *folder) admit(c *Claim, was Member) {
 		}
 		e.Members = append(e.Members, m)
 	} else {
-		i = f.add(Entry{Resource: resource, First: c.Generation.Launch, Verdict: Released, RuleVersion: f.version, Members: []Member{m}})
+		i = f.add(Entry{Resource: resource, First: c.Generation.Launch, Verdict: Released, RuleVersion: f.version, Members: f.copied([]Member{m})})
 	}
 	e := &f.l.Entries[i]
-	f.index[m.Instance] = i
+	f.index.put(m.Instance, i)
 	setHost(e, c)
 	f.count(e)
 }
@@ -106,20 +103,17 @@ func (f *folder) release(i int, id license.ResourceID, c *Claim) {
 	e := f.touch(i)
 	e.Members = slices.DeleteFunc(e.Members, func(m Member) bool { return m.Instance == id })
 	f.seen[id] = c
-	delete(f.index, id)
-	f.index[e.Resource] = i
 }
 
 // update returns the member as the claim shows it.
 func (f *folder) update(m Member, c *Claim) Member {
-	was := m.Consuming(f.rules)
+	was := m.Consuming(&f.rules)
 	if c.Gone {
 		if was {
 			m.StoppedAt = c.Happened
 		}
 		// The generation stays: should AWS know the instance again, that look wins.
 		m.State, m.Observed = license.Terminated, c.Observed
-		m.EventID = c.EventID
 		f.endIntent(&m, f.now)
 		return m
 	}
@@ -132,7 +126,7 @@ func (f *folder) update(m Member, c *Claim) Member {
 	if m.Answered == "" || !c.Generation.Launch.Equal(m.Generation.Launch) {
 		guard = Unguarded
 	}
-	m.Generation, m.State, m.Observed, m.EventID = c.Generation, in.State, c.Observed, c.EventID
+	m.Generation, m.State, m.Observed = c.Generation, in.State, c.Observed
 	m.Type, m.TypeFacts, m.CPUOptions, m.Tenancy = in.Type, in.TypeFacts, in.CPUOptions, in.Tenancy
 	m.Guard, m.Gone = c.Guard, c.Held == nil
 	if !c.Known.IsZero() {
@@ -151,7 +145,7 @@ func (f *folder) update(m Member, c *Claim) Member {
 	judged := m.facts()
 	judged.HostID = in.HostID
 	m.Broken = license.Violations(f.rules, judged, c.Host, f.catalog)
-	switch consumes := m.Consuming(f.rules); {
+	switch consumes := m.Consuming(&f.rules); {
 	case consumes:
 		m.StoppedAt = time.Time{}
 	case was:
@@ -221,14 +215,14 @@ func (e *Entry) member(id license.ResourceID) *Member {
 
 // add appends an entry to a page with room and returns its index.
 func (f *folder) add(e Entry) int {
-	if f.l.Pages == 0 && f.inlineWeight()+e.weight() > inlineEntries {
+	if f.l.Pages == 0 && f.weight+e.weight() > inlineEntries {
 		f.split()
 	}
 	if f.l.Pages > 0 {
 		e.Page = f.pageWithRoom(e.weight())
 	}
 	f.l.Entries = append(f.l.Entries, e)
-	f.dirty[e.Page] = true
+	f.write(e.Page)
 	i := len(f.l.Entries) - 1
 	f.enter(i)
 	return i
@@ -241,14 +235,6 @@ func (e *Entry) weight() int {
 	return 1
 }
 
-func (f *folder) inlineWeight() int {
-	sum := 0
-	for i := range f.l.Entries {
-		sum += f.l.Entries[i].weight()
-	}
-	return sum
-}
-
 // split moves the entries of a small license into pages.
 func (f *folder) split() {
 	page, filled := 0, 0
@@ -258,13 +244,12 @@ func (f *folder) split() {
 			page, filled = page+1, 0
 		}
 		filled += e.weight()
-		e.Page, f.dirty[page] = page, true
+		e.Page = page
+		f.write(page)
 	}
 	f.l.Pages = page + 1
-	for i := range f.before {
-		e := f.before[i]
-		e.Page = f.l.Entries[i].Page
-		f.before[i] = e
+	for n, i := range f.touched {
+		f.before[n].Page = f.l.Entries[i].Page
 	}
 	f.force = true
 }
@@ -273,8 +258,9 @@ func (f *folder) split() {
 // emptiest one that is at most half full, so that pages do not outlive their
 // entries, then opens a new one.
 func (f *folder) pageWithRoom(weight int) int {
-	if f.room == nil {
-		f.room = make([]int, f.l.Pages)
+	if len(f.room) == 0 {
+		f.room = slices.Grow(f.room, f.l.Pages)[:f.l.Pages]
+		clear(f.room)
 		for i := range f.l.Entries {
 			f.room[f.l.Entries[i].Page] += f.l.Entries[i].weight()
 		}

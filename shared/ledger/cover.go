@@ -50,7 +50,7 @@ func (f *folder) plainVerdict(e *Entry) Verdict {
 		return Released
 	case f.l.Configuration.Status == license.Disabled:
 		return Ignored
-	case e.broken(f.rules):
+	case e.broken(&f.rules):
 		return Broken
 	case !f.limited:
 		return Tracked
@@ -154,7 +154,7 @@ func (f *folder) displace(e *Entry, young []int, free int64) (displaced, rest []
 func (f *folder) displacedBy(e *Entry) func(*Member) Cause {
 	for j := range e.Members {
 		m := &e.Members[j]
-		if !m.Consuming(f.rules) {
+		if !m.Consuming(&f.rules) {
 			continue
 		}
 		if cause := cmp.Or(m.Cause, f.cause(m)); cause != ByLaunch {
@@ -178,7 +178,7 @@ func (f *folder) judge(i int, v Verdict, cause func(*Member) Cause) {
 			e.Members[j].Cause, e.Members[j].Answered = "", ""
 		}
 		e.assign(v, f.now)
-		if was, ok := f.before[i]; ok && was.Verdict == v { // lost and found again in one fold
+		if was := f.was(i); was != nil && was.Verdict == v { // lost and found again in one fold
 			e.Since, e.Assigned, e.AffinityUntil = was.Since, was.Assigned, was.AffinityUntil
 		}
 	}
@@ -191,7 +191,7 @@ func (f *folder) judge(i int, v Verdict, cause func(*Member) Cause) {
 
 func (f *folder) wantsCause(m *Member, v Verdict) bool {
 	answerable := v == Over || v == Broken || (v == Covered || v == Tracked) && len(m.Broken) > 0
-	return answerable && m.Cause == "" && m.Consuming(f.rules)
+	return answerable && m.Cause == "" && m.Consuming(&f.rules)
 }
 
 func (f *folder) uncaused(e *Entry, v Verdict) bool {
@@ -260,11 +260,16 @@ func (e *Entry) assign(v Verdict, now time.Time) {
 
 // consuming reports whether a member of the entry uses its licenses.
 func (f *folder) consuming(e *Entry) bool {
-	return slices.ContainsFunc(e.Members, func(m Member) bool { return m.Consuming(f.rules) })
+	for j := range e.Members {
+		if e.Members[j].Consuming(&f.rules) {
+			return true
+		}
+	}
+	return false
 }
 
 // broken reports whether every consuming member breaks a rule.
-func (e *Entry) broken(rules license.Rules) bool {
+func (e *Entry) broken(rules *license.Rules) bool {
 	any := false
 	for j := range e.Members {
 		if m := &e.Members[j]; m.Consuming(rules) {
@@ -278,7 +283,12 @@ func (e *Entry) broken(rules license.Rules) bool {
 }
 
 func (e *Entry) intended(now time.Time) bool {
-	return slices.ContainsFunc(e.Members, func(m Member) bool { return m.Intent.Live(now) })
+	for j := range e.Members {
+		if e.Members[j].Intent.Live(now) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *folder) sortByPlace(indexes []int) { slices.SortFunc(indexes, f.byPlace) }

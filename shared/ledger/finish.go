@@ -49,7 +49,7 @@ func (f *folder) use(e *Entry) license.State {
 	var use license.State
 	for j := range e.Members {
 		m := &e.Members[j]
-		if !m.Consuming(f.rules) {
+		if !m.Consuming(&f.rules) {
 			continue
 		}
 		if m.State != license.Stopped {
@@ -63,14 +63,10 @@ func (f *folder) use(e *Entry) license.State {
 // finish writes the change: deltas, alerts, and the next due time.
 func (f *folder) finish() {
 	f.describe()
-	touched := make([]int, 0, len(f.before))
-	for i := range f.before {
-		touched = append(touched, i)
-	}
-	slices.Sort(touched)
-	for _, i := range touched {
-		before := f.before[i]
-		f.compare(&before, &f.l.Entries[i])
+	f.change.Deltas = make([]Delta, 0, len(f.before)+len(f.l.Entries)-f.added)
+	slices.Sort(f.touched)
+	for _, i := range f.touched {
+		f.compare(f.was(i), &f.l.Entries[i])
 	}
 	for i := f.added; i < len(f.l.Entries); i++ {
 		f.compare(&Entry{}, &f.l.Entries[i])
@@ -102,7 +98,7 @@ func (f *folder) compare(before, after *Entry) {
 			was = &Member{}
 		}
 		d := f.delta(before, after, m)
-		d.brokenAnew = len(m.Broken) > 0 && m.Consuming(f.rules) && (len(was.Broken) == 0 || !was.Generation.Launch.Equal(m.Generation.Launch))
+		d.brokenAnew = len(m.Broken) > 0 && m.Consuming(&f.rules) && (len(was.Broken) == 0 || !was.Generation.Launch.Equal(m.Generation.Launch))
 		f.change.Deltas = append(f.change.Deltas, d)
 	}
 	for j := range before.Members {
@@ -133,7 +129,7 @@ func (f *folder) delta(before, after *Entry, m *Member) Delta {
 		Before: consumedBy(before), Licenses: consumedBy(after), Action: f.acted[m.Instance],
 	}
 	if m.Instance != "" {
-		d.Association = string(m.Kind) + " " + m.Value
+		d.Association = f.association(m)
 	}
 	if c := f.seen[m.Instance]; c != nil {
 		d.EventID, d.Happened, d.Uncertainty = c.EventID, c.Happened, c.Uncertainty
@@ -143,6 +139,15 @@ func (f *folder) delta(before, after *Entry, m *Member) Delta {
 		d.Answer = f.l.Answer(after, m, f.now)
 	}
 	return d
+}
+
+// association names what applies the license to a member; mostly it is the one
+// of the member before.
+func (f *folder) association(m *Member) string {
+	if f.named.text == "" || f.named.kind != m.Kind || f.named.value != m.Value {
+		f.named.kind, f.named.value, f.named.text = m.Kind, m.Value, string(m.Kind)+" "+m.Value
+	}
+	return f.named.text
 }
 
 // consumedBy is what an entry adds to the deployed total.

@@ -79,16 +79,17 @@ type Result struct {
 // l. Claims that are older than what l holds are ignored; their order in the
 // batch does not matter.
 func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *License, result Result) {
-	f := newFolder(l, milli(now), catalog)
+	f := newFolder(l, len(b.Claims), milli(now), catalog)
+	defer f.free()
 	if b.Configuration != nil {
 		f.configure(*b.Configuration, b.By)
 	}
-	claims := inOrder(b.Claims)
+	claims := f.inOrder(b.Claims)
 	pages := maxDirtyPages - len(claims) // leave room for what the claims touch
 	f.relist(pages)
 	f.recount(pages)
-	for i := range claims {
-		f.claim(&claims[i])
+	for _, c := range claims {
+		f.claim(c)
 	}
 	f.expireIntents()
 	for _, o := range b.Outcomes {
@@ -115,24 +116,27 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	f.l.Revision++
 	f.change.Revision = f.l.Revision
 	f.change.numberAlerts()
-	change := f.change // a copy: a pointer into f would keep all of this fold alive
+	change := f.change // a copy: f is used again
 	result.Change = &change
 	result.Dirty = f.dirtyPages()
 	f.purge()
 	return f.l, result
 }
 
-// inOrder returns the claims in the order of what they say, so that a batch
-// means the same in whatever order it came. That AWS does not know an instance
-// comes last: it tells no generation of its own.
-func inOrder(claims []Claim) []Claim {
-	out := slices.Clone(claims)
-	for i := range out {
-		c := &out[i]
+// inOrder gives the claims to each in the order of what they say, so that a
+// batch means the same in whatever order it came. That AWS does not know an
+// instance comes last: it tells no generation of its own.
+func (f *folder) inOrder(claims []Claim) []*Claim {
+	for i := range claims {
+		f.claims = append(f.claims, claims[i])
+		c := &f.claims[i]
 		c.Generation.Launch, c.Instance.LaunchTime = milli(c.Generation.Launch), milli(c.Instance.LaunchTime)
 		c.Observed, c.Happened, c.Known = milli(c.Observed), milli(c.Happened), milli(c.Known)
 	}
-	slices.SortStableFunc(out, func(a, b Claim) int {
+	for i := range f.claims {
+		f.ordered = append(f.ordered, &f.claims[i])
+	}
+	slices.SortStableFunc(f.ordered, func(a, b *Claim) int {
 		if a.Gone != b.Gone {
 			if b.Gone {
 				return -1
@@ -141,84 +145,22 @@ func inOrder(claims []Claim) []Claim {
 		}
 		return cmp.Or(a.Generation.Compare(b.Generation), a.Observed.Compare(b.Observed), cmp.Compare(a.Instance.ID, b.Instance.ID))
 	})
-	return out
+	return f.ordered
 }
 
 // milli cuts a time to what stores keep.
-func milli(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
-
-// folder is the state of one fold.
-type folder struct {
-	old     *License
-	l       *License
-	now     time.Time
-	catalog license.Catalog
-	rules   license.Rules
-	version int
-	limit   int64
-	limited bool
-	change  Change
-	before  map[int]Entry // entries as they were before this fold touched them
-	added   int           // entries from this index on are new
-	dirty   map[int]bool
-	room    []int                      // entries per page, counted when first needed
-	index   map[license.ResourceID]int // instance or consuming resource → entry
-	seen    map[license.ResourceID]*Claim
-	acted   map[license.ResourceID]string // actions recorded in this fold
-	guarded []license.ResourceID          // left running by their guard in this fold
-	force   bool                          // commit even if no entry differs
-	partial bool                          // more claims of the same look follow
-}
-
-func newFolder(l *License, now time.Time, catalog license.Catalog) *folder {
-	next := *l
-	next.Entries = append(make([]Entry, 0, len(l.Entries)+MaxClaims), l.Entries...) // room for new ones
-	next.Actions = slices.Clone(l.Actions)
-	next.Alerts.Raised = slices.Clone(l.Alerts.Raised)
-	next.Unsettled = false
-	f := &folder{
-		old: l, l: &next, now: now, catalog: catalog,
-		before: make(map[int]Entry), added: len(l.Entries), dirty: make(map[int]bool),
-		seen: make(map[license.ResourceID]*Claim), acted: make(map[license.ResourceID]string),
-		index:  make(map[license.ResourceID]int, len(l.Entries)),
-		change: Change{License: l.Configuration.ID, Recorded: now, Before: l.Totals},
+func milli(t time.Time) time.Time {
+	if t.Nanosecond()%int(time.Millisecond) != 0 {
+		t = t.Truncate(time.Millisecond)
 	}
-	for i := range next.Entries {
-		f.enter(i)
-	}
-	f.useRules()
-	return f
-}
-
-func (f *folder) enter(i int) {
-	e := &f.l.Entries[i]
-	f.index[e.Resource] = i
-	for j := range e.Members {
-		f.index[e.Members[j].Instance] = i
-	}
-}
-
-func (f *folder) useRules() {
-	f.rules, f.version = f.l.Configuration.RulesAt(f.now)
-	f.limit, f.limited = f.l.Configuration.CountAt(f.now)
-}
-
-// touch notes an entry as it was and makes it safe to change.
-func (f *folder) touch(i int) *Entry {
-	e := &f.l.Entries[i]
-	if _, ok := f.before[i]; !ok && i < f.added {
-		f.before[i] = *e
-		e.Members = slices.Clone(e.Members)
-	}
-	f.dirty[e.Page] = true
-	return e
+	return t.UTC().Round(0)
 }
 
 // full reports whether the commit has all the pages it can carry.
 func (f *folder) full() bool { return f.fullAt(maxDirtyPages) }
 
 func (f *folder) fullAt(pages int) bool {
-	if f.l.Pages > 0 && len(f.dirty) >= pages {
+	if f.l.Pages > 0 && f.writes >= pages {
 		f.l.Unsettled = true
 		return true
 	}
@@ -307,11 +249,15 @@ func (f *folder) count(e *Entry) {
 // grown says that members that ran with their license already are no overrun by
 // launch when they turn out to need more.
 func (f *folder) grown(e *Entry) {
-	before := f.before[f.index[e.Resource]]
+	i, _ := f.find(e.Resource)
+	before := f.was(i)
 	for j := range e.Members {
 		m := &e.Members[j]
-		was := before.member(m.Instance)
-		if was == nil || !was.Consuming(f.rules) || !was.Generation.Launch.Equal(m.Generation.Launch) || m.Cause != "" {
+		var was *Member
+		if before != nil {
+			was = before.member(m.Instance)
+		}
+		if was == nil || !was.Consuming(&f.rules) || !was.Generation.Launch.Equal(m.Generation.Launch) || m.Cause != "" {
 			continue
 		}
 		if m.Cause = f.cause(m); m.Cause == ByLaunch {
@@ -320,8 +266,16 @@ func (f *folder) grown(e *Entry) {
 	}
 }
 
+// usage counts an entry under the rules of now. A burst is mostly of one kind,
+// so the last count is kept.
 func (f *folder) usage(e *Entry) license.Usage {
-	return Usage(&f.l.Configuration, f.rules, e, f.catalog)
+	if e.Host.Family != "" || len(e.Members) == 0 {
+		return Usage(&f.l.Configuration, f.rules, e, f.catalog)
+	}
+	if facts := e.Members[0].counted(); !f.last.known || f.last.facts != facts {
+		f.last.facts, f.last.usage, f.last.known = facts, Usage(&f.l.Configuration, f.rules, e, f.catalog), true
+	}
+	return f.last.usage
 }
 
 // Usage counts an entry under given rules, with the explanation.
@@ -365,11 +319,12 @@ func (f *folder) dirtyPages() []int {
 	if f.l.Pages == 0 {
 		return nil
 	}
-	pages := make([]int, 0, len(f.dirty))
-	for p := range f.dirty {
-		pages = append(pages, p)
+	pages := make([]int, 0, f.writes)
+	for p, dirty := range f.dirty {
+		if dirty {
+			pages = append(pages, p)
+		}
 	}
-	slices.Sort(pages)
 	return pages
 }
 
@@ -378,13 +333,13 @@ func (f *folder) dirtyPages() []int {
 func (f *folder) purge() {
 	for i := range f.l.Entries {
 		e := &f.l.Entries[i]
-		if f.l.Pages > 0 && !f.dirty[e.Page] || e.Resource.Type() != license.EC2Host || !slices.ContainsFunc(e.Members, f.purgeable) {
+		if f.l.Pages > 0 && !f.written(e.Page) || e.Resource.Type() != license.EC2Host || !slices.ContainsFunc(e.Members, f.purgeable) {
 			continue
 		}
 		e.Members = slices.DeleteFunc(slices.Clone(e.Members), f.purgeable)
 	}
 	f.l.Entries = slices.DeleteFunc(f.l.Entries, func(e Entry) bool {
-		return e.Verdict == Released && (f.l.Pages == 0 || f.dirty[e.Page]) && !f.now.Before(e.AffinityUntil) &&
+		return e.Verdict == Released && (f.l.Pages == 0 || f.written(e.Page)) && !f.now.Before(e.AffinityUntil) &&
 			!slices.ContainsFunc(e.Members, func(m Member) bool { return !f.purgeable(m) })
 	})
 }
@@ -392,5 +347,5 @@ func (f *folder) purge() {
 // purgeable reports whether a member's place and fence are needed no more.
 func (f *folder) purgeable(m Member) bool {
 	keep := max(fenceTime, f.l.Configuration.Enforcement.RestartGrace)
-	return !m.Consuming(f.rules) && !f.now.Before(m.Observed.Add(keep)) && !f.now.Before(m.StoppedAt.Add(keep))
+	return !m.Consuming(&f.rules) && !f.now.Before(m.Observed.Add(keep)) && !f.now.Before(m.StoppedAt.Add(keep))
 }

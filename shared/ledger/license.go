@@ -74,7 +74,6 @@ type Member struct {
 	Cause      Cause // of an overrun or a broken rule; else ""
 	Intent     Intent
 	Answered   string // the last answer given to this generation
-	EventID    string
 }
 
 // Generation orders everything that can be said of an instance: a later launch
@@ -173,13 +172,36 @@ type AlertState struct {
 }
 
 // Consuming reports whether the member uses its licenses under the rules.
-func (m *Member) Consuming(rules license.Rules) bool {
+func (m *Member) Consuming(rules *license.Rules) bool {
 	return !m.Gone && license.Consumes(rules, m.State)
 }
 
+// same reports whether nothing but the observation differs.
+func (m *Member) same(o *Member) bool {
+	return m.Instance == o.Instance && m.Generation.Compare(o.Generation) == 0 && m.State == o.State &&
+		m.FirstSeen.Equal(o.FirstSeen) && m.Known.Equal(o.Known) && m.StoppedAt.Equal(o.StoppedAt) &&
+		m.Type == o.Type && m.TypeFacts == o.TypeFacts && m.CPUOptions == o.CPUOptions && m.Tenancy == o.Tenancy &&
+		m.Kind == o.Kind && m.Value == o.Value && m.Late == o.Late && m.Gone == o.Gone && m.Guard == o.Guard &&
+		slices.Equal(m.Broken, o.Broken) && m.Cause == o.Cause && m.Answered == o.Answered &&
+		m.Intent.Action == o.Intent.Action && m.Intent.At.Equal(o.Intent.At) && m.Intent.Until.Equal(o.Intent.Until)
+}
+
 func (m *Member) facts() license.Instance {
-	return license.Instance{ID: m.Instance, Type: m.Type, State: m.State, LaunchTime: m.Generation.Launch,
-		Tenancy: m.Tenancy, CPUOptions: m.CPUOptions, TypeFacts: m.TypeFacts}
+	c := m.counted()
+	return license.Instance{ID: m.Instance, Type: c.Type, State: m.State, LaunchTime: m.Generation.Launch,
+		Tenancy: c.Tenancy, CPUOptions: c.CPUOptions, TypeFacts: c.TypeFacts}
+}
+
+// countedFacts are those of an instance's facts on which its count depends.
+type countedFacts struct {
+	Type       string
+	TypeFacts  license.InstanceType
+	CPUOptions license.CPUOptions
+	Tenancy    license.Tenancy
+}
+
+func (m *Member) counted() countedFacts {
+	return countedFacts{Type: m.Type, TypeFacts: m.TypeFacts, CPUOptions: m.CPUOptions, Tenancy: m.Tenancy}
 }
 
 // Find returns the entry and the member of an instance, or nils.

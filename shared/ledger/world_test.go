@@ -182,8 +182,8 @@ func sumOf(l *ledger.License, now time.Time) ledger.Totals {
 		}
 		on, off := false, false
 		for j := range e.Members {
-			on = on || e.Members[j].Consuming(rules) && e.Members[j].State != license.Stopped
-			off = off || e.Members[j].Consuming(rules)
+			on = on || e.Members[j].Consuming(&rules) && e.Members[j].State != license.Stopped
+			off = off || e.Members[j].Consuming(&rules)
 		}
 		switch {
 		case on:

@@ -78,7 +78,7 @@ func OnHost(counting CountingType, in Instance) bool {
 }
 
 // Consumes reports whether an instance in this state uses its licenses.
-func Consumes(rules Rules, s State) bool {
+func Consumes(rules *Rules, s State) bool {
 	return holdsLicense(s) || s == Stopped && rules.IncludeStopped
 }
 

@@ -294,10 +294,10 @@ func TestConsumes(t *testing.T) {
 		{license.Terminated, false, false},
 		{"", false, false},
 	} {
-		if got := license.Consumes(license.Rules{}, tt.state); got != tt.plain {
+		if got := license.Consumes(&license.Rules{}, tt.state); got != tt.plain {
 			t.Errorf("%q consumes: %t", tt.state, got)
 		}
-		if got := license.Consumes(license.Rules{IncludeStopped: true}, tt.state); got != tt.stoped {
+		if got := license.Consumes(&license.Rules{IncludeStopped: true}, tt.state); got != tt.stoped {
 			t.Errorf("%q consumes where stopped instances do: %t", tt.state, got)
 		}
 	}

@@ -18,12 +18,12 @@ func NewResourceID(account, region, id string) ResourceID {
 // Parts returns account, Region and the AWS id. A ResourceID that was not made
 // by NewResourceID gives empty parts.
 func (r ResourceID) Parts() (account, region, id string) {
-	account, rest, _ := strings.Cut(string(r), "/")
-	region, id, ok := strings.Cut(rest, "/")
-	if !ok {
+	i := strings.IndexByte(string(r), '/')
+	j := strings.IndexByte(string(r[i+1:]), '/') + i + 1
+	if i < 0 || j <= i {
 		return "", "", ""
 	}
-	return account, region, id
+	return string(r[:i]), string(r[i+1 : j]), string(r[j+1:])
 }
 
 // AWSID returns the id that AWS gave, such as "i-0123456789abcdef0".
@@ -31,10 +31,10 @@ func (r ResourceID) AWSID() string { _, _, id := r.Parts(); return id }
 
 // Type tells the kind of resource from its id.
 func (r ResourceID) Type() ResourceType {
-	switch id := r.AWSID(); {
-	case strings.HasPrefix(id, "h-"):
+	switch id := r[strings.LastIndexByte(string(r), '/')+1:]; {
+	case strings.HasPrefix(string(id), "h-"):
 		return EC2Host
-	case strings.HasPrefix(id, "ami-"):
+	case strings.HasPrefix(string(id), "ami-"):
 		return EC2AMI
 	default:
 		return EC2Instance

@@ -184,7 +184,7 @@ func (s *Sim) checkStep(before, after *ledger.License, c *ledger.Change) {
 		e := &before.Entries[i]
 		for j := range e.Members {
 			m := &e.Members[j]
-			if told[m.Instance] || !m.Consuming(rules) {
+			if told[m.Instance] || !m.Consuming(&rules) {
 				continue
 			}
 			entry, member := after.Find(m.Instance)

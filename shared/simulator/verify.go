@@ -203,7 +203,7 @@ func (s *Sim) verifyLog(l *ledger.License) {
 			m := &e.Members[j]
 			held[m.Instance.AWSID()] = true
 			got := replay[m.Instance.AWSID()]
-			if m.Consuming(rules) && (got.row.Verdict != string(e.Verdict) || got.row.Licenses != e.Licenses || got.row.State != string(m.State)) {
+			if m.Consuming(&rules) && (got.row.Verdict != string(e.Verdict) || got.row.Licenses != e.Licenses || got.row.State != string(m.State)) {
 				s.violate("%s: by the log %s is %s %s with %d licenses, by the ledger %s %s with %d", id, m.Instance.AWSID(),
 					got.row.State, got.row.Verdict, got.row.Licenses, m.State, e.Verdict, e.Licenses)
 			}

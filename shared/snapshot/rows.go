@@ -155,7 +155,7 @@ func usageOf(l *ledger.License, e *ledger.Entry, rules license.Rules, facts map[
 	var members []string
 	for j := range e.Members {
 		m := &e.Members[j]
-		if !m.Consuming(rules) {
+		if !m.Consuming(&rules) {
 			continue
 		}
 		members = append(members, m.Instance.AWSID()+" "+string(m.State))

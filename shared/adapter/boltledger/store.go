@@ -89,10 +89,7 @@ func load(tx *bbolt.Tx, id string) (*ledger.License, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := head.License()
-	if err != nil {
-		return nil, err
-	}
+	l := head.License()
 	for p := range head.PageRevisions {
 		entries, err := ledgercodec.DecodeEntries(tx.Bucket(pages).Get(pageKey(id, p)), p)
 		if err != nil {
@@ -128,10 +125,7 @@ func commit(tx *bbolt.Tx, c ledger.Commit) error {
 	if before == nil && c.License.Revision != 1 || before != nil && before.Revision != c.License.Revision-1 {
 		return conflict(tx, string(id), before)
 	}
-	head, err := ledgercodec.HeadOf(c, before)
-	if err != nil {
-		return err
-	}
+	head := ledgercodec.HeadOf(c, before)
 	for _, p := range c.Dirty {
 		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(c.License, p))
 		if err != nil {

@@ -21,18 +21,20 @@ func (s *Store) Commit(ctx context.Context, c ledger.Commit) error {
 	if err != nil {
 		return err
 	}
-	head, err := ledgercodec.HeadOf(c, before)
-	if err != nil {
-		return err
-	}
+	head := ledgercodec.HeadOf(c, before)
 	put, err := s.headPut(head, c)
 	if err != nil {
 		return err
 	}
 	if len(c.Dirty) == 0 && !c.Configured {
-		return s.commitHead(ctx, put, c)
+		err = s.commitHead(ctx, put, c)
+	} else {
+		err = s.commitAll(ctx, put, c)
 	}
-	return s.commitAll(ctx, put, c)
+	if err == nil {
+		c.License.Stored = withoutEntries(head) // for the next commit
+	}
+	return err
 }
 
 // headBefore returns what the new head takes over from the one before: the
@@ -86,7 +88,7 @@ func (s *Store) commitHead(ctx context.Context, put *types.Put, c ledger.Commit)
 		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
 	})
 	if err == nil {
-		return s.remember(c, put)
+		return nil
 	}
 	var refused *types.ConditionalCheckFailedException
 	var busy *types.TransactionConflictException
@@ -112,10 +114,7 @@ func newer(ours *ledger.License, stored item) error {
 	if err != nil || !ok || len(head.PageRevisions) > 0 || head.ConfigRevision != known.ConfigRevision {
 		return conflict
 	}
-	l, err := head.License()
-	if err != nil {
-		return conflict
-	}
+	l := head.License()
 	l.Configuration, l.Stored = ours.Configuration, withoutEntries(head)
 	conflict.Newer = l
 	return conflict
@@ -147,7 +146,7 @@ func (s *Store) commitAll(ctx context.Context, put *types.Put, c ledger.Commit) 
 	}
 	_, err := s.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 	if err == nil {
-		return s.remember(c, put)
+		return nil
 	}
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) && retryable(canceled) {
@@ -170,16 +169,6 @@ func retryable(canceled *types.TransactionCanceledException) bool {
 		}
 	}
 	return found
-}
-
-// remember keeps the committed head beside the license for the next commit.
-func (s *Store) remember(c ledger.Commit, put *types.Put) error {
-	head, err := headOf(put.Item)
-	if err != nil {
-		return err
-	}
-	c.License.Stored = withoutEntries(head)
-	return nil
 }
 
 func withoutEntries(h ledgercodec.Head) ledgercodec.Head {

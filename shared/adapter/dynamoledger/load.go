@@ -44,9 +44,7 @@ func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole b
 	if err != nil {
 		return nil, false, fmt.Errorf("license %s: %w", id, err)
 	}
-	if l, err = head.License(); err != nil {
-		return nil, false, fmt.Errorf("license %s: %w", id, err)
-	}
+	l = head.License()
 	if len(items)-1 < len(head.PageRevisions) {
 		return nil, false, nil
 	}

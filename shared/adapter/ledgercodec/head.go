@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 )
@@ -25,12 +23,12 @@ type Head struct {
 	Actions        []int64 // milliseconds
 	Due            int64   // milliseconds, 0 for none
 	Unsettled      bool
-	Entries        []byte // while there are no pages
+	Entries        []ledger.Entry // while there are no pages
 }
 
 // HeadOf returns the head of a license that is to be committed after the head
-// before, nil for a new one, and packs its entries if it has no pages.
-func HeadOf(c ledger.Commit, before *Head) (Head, error) {
+// before, nil for a new one, with its entries if it has no pages.
+func HeadOf(c ledger.Commit, before *Head) Head {
 	l := c.License
 	h := Head{Revision: l.Revision, RuleVersion: l.RuleVersion, Totals: l.Totals, Alerts: l.Alerts, Due: milli(l.Due), Unsettled: l.Unsettled}
 	for _, t := range l.Actions {
@@ -49,42 +47,80 @@ func HeadOf(c ledger.Commit, before *Head) (Head, error) {
 	for _, p := range c.Dirty {
 		h.PageRevisions[p] = l.Revision
 	}
-	if l.Pages > 0 {
-		return h, nil
+	if l.Pages == 0 {
+		h.Entries = l.Entries
 	}
-	var err error
-	h.Entries, err = EncodeEntries(l.Entries)
-	return h, err
+	return h
 }
 
 // License returns the license that the head begins: without its configuration,
 // and without entries where they are in pages.
-func (h Head) License() (*ledger.License, error) {
-	l := &ledger.License{
+func (h Head) License() *ledger.License {
+	l := &ledger.License{Entries: h.Entries,
 		Revision: h.Revision, RuleVersion: h.RuleVersion, Pages: len(h.PageRevisions), Totals: h.Totals,
 		Alerts: h.Alerts, Due: fromMilli(h.Due), Unsettled: h.Unsettled,
 	}
 	for _, ms := range h.Actions {
 		l.Actions = append(l.Actions, fromMilli(ms))
 	}
-	if len(h.Entries) == 0 {
-		return l, nil
-	}
-	var err error
-	l.Entries, err = DecodeEntries(h.Entries, 0)
-	return l, err
+	return l
 }
 
 // EncodeHead packs a head.
-func EncodeHead(h Head) ([]byte, error) { return cbor.Marshal(h) }
+func EncodeHead(h Head) ([]byte, error) {
+	c := newWriter()
+	c.head(&h)
+	data, err := c.bytes()
+	if err != nil {
+		return nil, fmt.Errorf("encode head: %w", err)
+	}
+	return data, nil
+}
 
 // DecodeHead unpacks a head.
 func DecodeHead(data []byte) (Head, error) {
+	c, err := newReader(data)
+	if err != nil {
+		return Head{}, fmt.Errorf("decode head: %w", err)
+	}
 	var h Head
-	if err := decoding.Unmarshal(data, &h); err != nil {
+	c.head(&h)
+	if err := c.end(); err != nil {
 		return Head{}, fmt.Errorf("decode head: %w", err)
 	}
 	return h, nil
+}
+
+func (c *columns) head(h *Head) {
+	t := c.table()
+	t.next()
+	t.number(&h.Revision)
+	t.number(&h.ConfigRevision)
+	t.int(&h.RuleVersion)
+	t.totals(&h.Totals)
+	t.bool(&h.Alerts.Exceeded)
+	t.int(&h.Alerts.Expiry)
+	t.number(&h.Due)
+	t.bool(&h.Unsettled)
+	list(t, &h.Alerts.Raised)
+	list(t, &h.PageRevisions)
+	list(t, &h.Actions)
+	t.done()
+	t = c.table()
+	for i := range h.Alerts.Raised {
+		t.next()
+		t.int(&h.Alerts.Raised[i])
+	}
+	t.done()
+	for _, numbers := range [][]int64{h.PageRevisions, h.Actions} {
+		t = c.table()
+		for i := range numbers {
+			t.next()
+			t.number(&numbers[i])
+		}
+		t.done()
+	}
+	h.Entries = c.entries(h.Entries)
 }
 
 // PageEntries returns the entries of one page.
