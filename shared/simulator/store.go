@@ -85,7 +85,7 @@ func (m *memory) pack(l *ledger.License) *ledger.License {
 	out := *l
 	out.Entries = nil
 	for page := range max(l.Pages, 1) {
-		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(l, page))
+		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(l.Entries, page))
 		if err != nil {
 			m.sim.violate("entries do not encode: %v", err)
 			return l

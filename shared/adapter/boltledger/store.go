@@ -127,7 +127,7 @@ func commit(tx *bbolt.Tx, c ledger.Commit) error {
 	}
 	head := ledgercodec.HeadOf(c, before)
 	for _, p := range c.Dirty {
-		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(c.License, p))
+		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(c.License.Entries, p))
 		if err != nil {
 			return err
 		}

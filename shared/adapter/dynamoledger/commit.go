@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,26 +16,89 @@ import (
 	"licenseguard/shared/ledger"
 )
 
+// maxHead bounds what is put into one item, which holds 400 KB.
+const maxHead = 300 << 10
+
 // Commit implements ledger.Licenses.
+//
+// The head is the log of the license: it holds the pages that its commit
+// changed, and a commit that changes others writes those to their items first.
+// So a commit is one conditional write, whatever it touches, and a write unit
+// pays for a page once. Only a commit of a configuration, or of more than an
+// item holds, is a transaction.
 func (s *Store) Commit(ctx context.Context, c ledger.Commit) error {
 	before, err := headBefore(c)
 	if err != nil {
 		return err
 	}
-	head := ledgercodec.HeadOf(c, before)
-	put, err := s.headPut(head, c)
+	change, err := ledgercodec.EncodeChange(c.Change)
 	if err != nil {
 		return err
 	}
-	if len(c.Dirty) == 0 && !c.Configured {
+	head, alone := ledgercodec.HeadOf(c, before), c.Dirty
+	if c.License.Pages > 0 {
+		head.Hold(c.License, c.Dirty)
+		alone = nil
+	}
+	state, err := ledgercodec.EncodeHead(head)
+	if err == nil && len(head.Held) > 0 && len(state)+len(change) > s.maxHead {
+		head.Hold(c.License, nil)
+		alone = c.Dirty
+		state, err = ledgercodec.EncodeHead(head)
+	}
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		if err := s.writeHeld(ctx, c, before); err != nil {
+			return err
+		}
+	}
+	put := s.headPut(c.License, state, change)
+	if len(alone) == 0 && !c.Configured {
 		err = s.commitHead(ctx, put, c)
 	} else {
-		err = s.commitAll(ctx, put, c)
+		err = s.commitAll(ctx, put, alone, c)
 	}
 	if err == nil {
-		c.License.Stored = withoutEntries(head) // for the next commit
+		if len(head.PageRevisions) == 0 {
+			head.Entries = nil
+		}
+		c.License.Stored = head // for the next commit
 	}
 	return err
+}
+
+// writeHeld writes the pages that only the head before has and the new one will
+// not have. They were committed with that head, so rivals write the same; one
+// that comes late is refused by the newer page.
+func (s *Store) writeHeld(ctx context.Context, c ledger.Commit, before *ledgercodec.Head) error {
+	pages := slices.DeleteFunc(slices.Clone(before.Held), func(p int) bool { return slices.Contains(c.Dirty, p) })
+	for _, p := range pages {
+		put, err := s.pagePut(c.License.Configuration.ID, p, before.PageRevisions[p], before.Entries)
+		if err != nil {
+			return err
+		}
+		_, err = s.api.PutItem(ctx, &dynamodb.PutItemInput{TableName: put.TableName, Item: put.Item,
+			ConditionExpression:       aws.String("attribute_not_exists(PK) OR Rev < :rev"),
+			ExpressionAttributeValues: item{":rev": put.Item["Rev"]},
+		})
+		var newer *types.ConditionalCheckFailedException
+		if err != nil && !errors.As(err, &newer) {
+			return fmt.Errorf("put page %d of license %s: %w", p, c.License.Configuration.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) pagePut(id string, page int, revision int64, entries []ledger.Entry) (*types.Put, error) {
+	data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(entries, page))
+	if err != nil {
+		return nil, err
+	}
+	it := key(licensePK(id), pageSK(page))
+	it["Rev"], it["Entries"] = number(revision), binary(data)
+	return &types.Put{TableName: &s.table, Item: it}, nil
 }
 
 // headBefore returns what the new head takes over from the one before: the
@@ -50,16 +114,7 @@ func headBefore(c ledger.Commit) (*ledgercodec.Head, error) {
 	return nil, errors.New("commit of a license that this store did not load")
 }
 
-func (s *Store) headPut(head ledgercodec.Head, c ledger.Commit) (*types.Put, error) {
-	state, err := ledgercodec.EncodeHead(head)
-	if err != nil {
-		return nil, err
-	}
-	change, err := ledgercodec.EncodeChange(c.Change)
-	if err != nil {
-		return nil, err
-	}
-	l := c.License
+func (s *Store) headPut(l *ledger.License, state, change []byte) *types.Put {
 	it := key(licensePK(l.Configuration.ID), headSK)
 	it["Rev"], it["State"], it["Change"] = number(l.Revision), binary(state), binary(change)
 	if !l.Due.IsZero() {
@@ -73,14 +128,14 @@ func (s *Store) headPut(head ledgercodec.Head, c ledger.Commit) (*types.Put, err
 		put.ConditionExpression = aws.String("Rev = :before")
 		put.ExpressionAttributeValues = item{":before": number(l.Revision - 1)}
 	}
-	return put, nil
+	return put
 }
 
 func dueSK(due time.Time, id string) string {
 	return fmt.Sprintf("%015d#%s", due.UnixMilli(), id)
 }
 
-// commitHead is the commit of a license without pages: one conditional write.
+// commitHead is the commit by one conditional write.
 func (s *Store) commitHead(ctx context.Context, put *types.Put, c ledger.Commit) error {
 	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
@@ -115,23 +170,22 @@ func newer(ours *ledger.License, stored item) error {
 		return conflict
 	}
 	l := head.License()
-	l.Configuration, l.Stored = ours.Configuration, withoutEntries(head)
+	head.Entries = nil
+	l.Configuration, l.Stored = ours.Configuration, head
 	conflict.Newer = l
 	return conflict
 }
 
 // commitAll is the commit of head, pages and configuration in one transaction.
-func (s *Store) commitAll(ctx context.Context, put *types.Put, c ledger.Commit) error {
+func (s *Store) commitAll(ctx context.Context, put *types.Put, pages []int, c ledger.Commit) error {
 	id := c.License.Configuration.ID
 	writes := []types.TransactWriteItem{{Put: put}}
-	for _, p := range c.Dirty {
-		data, err := ledgercodec.EncodeEntries(ledgercodec.PageEntries(c.License, p))
+	for _, p := range pages {
+		page, err := s.pagePut(id, p, c.License.Revision, c.License.Entries)
 		if err != nil {
 			return err
 		}
-		it := key(licensePK(id), pageSK(p))
-		it["Rev"], it["Entries"] = number(c.License.Revision), binary(data)
-		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: it}})
+		writes = append(writes, types.TransactWriteItem{Put: page})
 	}
 	if c.Configured {
 		doc, err := ledgercodec.EncodeConfiguration(c.License.Configuration)
@@ -169,9 +223,4 @@ func retryable(canceled *types.TransactionCanceledException) bool {
 		}
 	}
 	return found
-}
-
-func withoutEntries(h ledgercodec.Head) ledgercodec.Head {
-	h.Entries = nil
-	return h
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,11 +46,22 @@ func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole b
 		return nil, false, fmt.Errorf("license %s: %w", id, err)
 	}
 	l = head.License()
-	if len(items)-1 < len(head.PageRevisions) {
-		return nil, false, nil
+	pages := make(map[string]item, len(items))
+	for _, it := range items[1:] {
+		if sk, ok := it["SK"].(*types.AttributeValueMemberS); ok {
+			pages[sk.Value] = it
+		}
 	}
 	for p := range head.PageRevisions {
-		entries, revision, err := pageOf(items[p+1], p)
+		if slices.Contains(head.Held, p) {
+			l.Entries = append(l.Entries, ledgercodec.PageEntries(head.Entries, p)...)
+			continue
+		}
+		it, ok := pages[pageSK(p)]
+		if !ok {
+			return nil, false, nil
+		}
+		entries, revision, err := pageOf(it, p)
 		if err != nil {
 			return nil, false, fmt.Errorf("license %s page %d: %w", id, p, err)
 		}
@@ -62,7 +74,10 @@ func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole b
 	if err != nil {
 		return nil, false, err
 	}
-	l.Configuration, l.Stored = configuration, withoutEntries(head)
+	if l.Pages == 0 {
+		head.Entries = nil
+	}
+	l.Configuration, l.Stored = configuration, head
 	return l, revision == head.ConfigRevision, nil
 }
 

@@ -35,12 +35,15 @@ type api interface {
 
 // Store is a ledger in a DynamoDB table.
 type Store struct {
-	api   api
-	table string
+	api     api
+	table   string
+	maxHead int // bytes of state and change in one item
 }
 
 // New returns the store in a table that has the keys and the index of keys.go.
-func New(client *dynamodb.Client, table string) *Store { return &Store{api: client, table: table} }
+func New(client *dynamodb.Client, table string) *Store {
+	return &Store{api: client, table: table, maxHead: maxHead}
+}
 
 // query reads all pages of a query, consistently.
 func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) ([]item, error) {

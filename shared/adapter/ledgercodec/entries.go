@@ -8,7 +8,7 @@ import (
 	"licenseguard/shared/license"
 )
 
-// EncodeEntries packs entries; the page number is not kept.
+// EncodeEntries packs entries.
 func EncodeEntries(entries []ledger.Entry) ([]byte, error) {
 	c := newWriter()
 	c.entries(entries)
@@ -19,7 +19,7 @@ func EncodeEntries(entries []ledger.Entry) ([]byte, error) {
 	return data, nil
 }
 
-// DecodeEntries unpacks entries and gives them the page number.
+// DecodeEntries unpacks the entries of a page; that of another is an error.
 func DecodeEntries(data []byte, page int) ([]ledger.Entry, error) {
 	c, err := newReader(data)
 	if err != nil {
@@ -30,7 +30,9 @@ func DecodeEntries(data []byte, page int) ([]ledger.Entry, error) {
 		return nil, fmt.Errorf("decode entries: %w", err)
 	}
 	for i := range entries {
-		entries[i].Page = page
+		if entries[i].Page != page {
+			return nil, fmt.Errorf("decode entries: an entry of page %d in page %d", entries[i].Page, page)
+		}
 	}
 	return entries, nil
 }
@@ -66,6 +68,7 @@ func (c *columns) entries(entries []ledger.Entry) []ledger.Entry {
 
 func (t *table) entry(e *ledger.Entry) {
 	t.id(&e.Resource, "")
+	t.int(&e.Page)
 	t.time(&e.First)
 	t.number(&e.Licenses)
 	t.bool(&e.Estimated)

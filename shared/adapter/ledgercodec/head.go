@@ -23,7 +23,8 @@ type Head struct {
 	Actions        []int64 // milliseconds
 	Due            int64   // milliseconds, 0 for none
 	Unsettled      bool
-	Entries        []ledger.Entry // while there are no pages
+	Entries        []ledger.Entry // all while there are no pages, else those of the pages Held
+	Held           []int          // pages that are kept here, because they were not written yet
 }
 
 // HeadOf returns the head of a license that is to be committed after the head
@@ -56,12 +57,15 @@ func HeadOf(c ledger.Commit, before *Head) Head {
 // License returns the license that the head begins: without its configuration,
 // and without entries where they are in pages.
 func (h Head) License() *ledger.License {
-	l := &ledger.License{Entries: h.Entries,
+	l := &ledger.License{
 		Revision: h.Revision, RuleVersion: h.RuleVersion, Pages: len(h.PageRevisions), Totals: h.Totals,
 		Alerts: h.Alerts, Due: fromMilli(h.Due), Unsettled: h.Unsettled,
 	}
 	for _, ms := range h.Actions {
 		l.Actions = append(l.Actions, fromMilli(ms))
+	}
+	if l.Pages == 0 {
+		l.Entries = h.Entries
 	}
 	return l
 }
@@ -105,6 +109,7 @@ func (c *columns) head(h *Head) {
 	list(t, &h.Alerts.Raised)
 	list(t, &h.PageRevisions)
 	list(t, &h.Actions)
+	list(t, &h.Held)
 	t.done()
 	t = c.table()
 	for i := range h.Alerts.Raised {
@@ -120,15 +125,29 @@ func (c *columns) head(h *Head) {
 		}
 		t.done()
 	}
+	t = c.table()
+	for i := range h.Held {
+		t.next()
+		t.int(&h.Held[i])
+	}
+	t.done()
 	h.Entries = c.entries(h.Entries)
 }
 
+// Hold keeps the entries of pages in the head.
+func (h *Head) Hold(l *ledger.License, pages []int) {
+	h.Held, h.Entries = pages, nil
+	for _, p := range pages {
+		h.Entries = append(h.Entries, PageEntries(l.Entries, p)...)
+	}
+}
+
 // PageEntries returns the entries of one page.
-func PageEntries(l *ledger.License, page int) []ledger.Entry {
+func PageEntries(entries []ledger.Entry, page int) []ledger.Entry {
 	var out []ledger.Entry
-	for i := range l.Entries {
-		if l.Entries[i].Page == page {
-			out = append(out, l.Entries[i])
+	for i := range entries {
+		if entries[i].Page == page {
+			out = append(out, entries[i])
 		}
 	}
 	return out
