@@ -1,18 +1,15 @@
 package integration_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go/middleware"
@@ -21,65 +18,19 @@ import (
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/integration/localaws"
+	"licenseguard/shared/integration/meter"
 	"licenseguard/shared/license"
 	"licenseguard/shared/track"
 )
-
-// meter counts calls, and the write units that DynamoDB says they took.
-type meter struct {
-	mu    sync.Mutex
-	calls map[string]int
-	units map[string]float64
-}
-
-func (m *meter) reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.calls, m.units = map[string]int{}, map[string]float64{}
-}
-
-// attach counts at the SDK's own entrance: an operation is one call, whatever
-// the retries.
-func (m *meter) attach(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-		switch p := in.Parameters.(type) {
-		case *dynamodb.PutItemInput:
-			p.ReturnConsumedCapacity = dynamotypes.ReturnConsumedCapacityTotal
-		case *dynamodb.BatchWriteItemInput:
-			p.ReturnConsumedCapacity = dynamotypes.ReturnConsumedCapacityTotal
-		case *dynamodb.TransactWriteItemsInput:
-			p.ReturnConsumedCapacity = dynamotypes.ReturnConsumedCapacityTotal
-		}
-		out, meta, err := next.HandleInitialize(ctx, in)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		name := middleware.GetOperationName(ctx)
-		m.calls[name]++
-		switch r := out.Result.(type) {
-		case *dynamodb.PutItemOutput:
-			m.units[name] += aws.ToFloat64(r.ConsumedCapacity.CapacityUnits)
-		case *dynamodb.BatchWriteItemOutput:
-			for _, c := range r.ConsumedCapacity {
-				m.units[name] += aws.ToFloat64(c.CapacityUnits)
-			}
-		case *dynamodb.TransactWriteItemsOutput:
-			for _, c := range r.ConsumedCapacity {
-				m.units[name] += aws.ToFloat64(c.CapacityUnits)
-			}
-		}
-		return out, meta, err
-	}), middleware.Before)
-}
 
 // TestCostOfALaunchOfOneHundred counts what a batch of 100 launch events of one
 // small license costs: in calls, and in write units.
 func TestCostOfALaunchOfOneHundred(t *testing.T) {
 	moto, dynamo := localaws.Moto(t), localaws.DynamoDB(t)
 	reset(t, moto)
-	m := &meter{}
-	m.reset()
+	m := &meter.Meter{}
 	keys := credentials.NewStaticCredentialsProvider("test", "test", "")
-	options := []func(*middleware.Stack) error{m.attach}
+	options := []func(*middleware.Stack) error{m.Attach}
 	machines := ec2.New(ec2.Options{Region: region, Credentials: keys, BaseEndpoint: &moto, APIOptions: options})
 	client := dynamodb.New(dynamodb.Options{Region: region, Credentials: keys, BaseEndpoint: &dynamo, DisableValidateResponseChecksum: true, APIOptions: options})
 	w := &world{t: t, ec2: machines, dynamo: client}
@@ -102,40 +53,42 @@ func TestCostOfALaunchOfOneHundred(t *testing.T) {
 		messages = append(messages, track.Message{ID: fmt.Sprint(i), Body: []byte(body), Receives: 1})
 	}
 
-	m.reset()
+	m.Take()
 	if r := tracker.Handle(t.Context(), messages); len(r.Retry) > 0 || r.Changes != 2 {
 		t.Fatalf("report %+v, want all handled with 2 license commits", r)
 	}
-	t.Logf("100 launches: calls %v, write units %v", m.calls, m.units)
+	took := m.Take()
+	t.Logf("100 launches: calls %v, write units %v", took.Calls, took.Written)
 	want := map[string]int{
 		"DescribeInstances": 1,
 		"PutItem":           2, // the license
 		"BatchWriteItem":    4, // the facts: 25 a call
-		"BatchGetItem":      1, // the facts before
-		"Query":             2, // the configurations, which changed, and the license
-		"GetItem":           2, // its configuration, and the epoch at the end
+		"BatchGetItem":      2, // the facts before, and the license with its configuration
+		"Query":             1, // the configurations, which changed
+		"GetItem":           1, // the epoch at the end
 	}
 	for name, n := range want {
-		if m.calls[name] != n {
-			t.Errorf("%s was called %d times, want %d", name, m.calls[name], n)
+		if took.Calls[name] != n {
+			t.Errorf("%s was called %d times, want %d", name, took.Calls[name], n)
 		}
 	}
-	for name := range m.calls {
+	for name := range took.Calls {
 		if _, ok := want[name]; !ok {
-			t.Errorf("%s was called %d times, want none", name, m.calls[name])
+			t.Errorf("%s was called %d times, want none", name, took.Calls[name])
 		}
 	}
 
-	m.reset()
 	before, err := tracker.Store.Load(t.Context(), "lic-cost")
 	w.must(err)
+	m.Take()
 	r := tracker.Handle(t.Context(), messages)
+	again := m.Take().Calls
 	after, err := tracker.Store.Load(t.Context(), "lic-cost")
 	w.must(err)
 	if len(r.Retry) > 0 || r.Changes != 0 {
 		t.Errorf("the same again: %d retries, %d commits, want none; an entry before\n%+v\nand after\n%+v", len(r.Retry), r.Changes, before.Entries[0], after.Entries[0])
 	}
-	if n := m.calls["PutItem"] + m.calls["BatchWriteItem"] + m.calls["TransactWriteItems"]; n != 0 {
-		t.Errorf("the same events again wrote %d times, want none: %v", n, m.calls)
+	if n := meter.Sum(again, "PutItem", "BatchWriteItem", "TransactWriteItems"); n != 0 {
+		t.Errorf("the same events again wrote %d times, want none: %v", n, again)
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -28,6 +27,7 @@ import (
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
+	"licenseguard/shared/integration/ledgertable"
 	"licenseguard/shared/integration/localaws"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -141,25 +141,12 @@ func (w *world) must(err error) {
 // newTable makes the ledger's table and returns its stream.
 func (w *world) newTable() string {
 	w.t.Helper()
-	text := func(name string) dynamotypes.AttributeDefinition {
-		return dynamotypes.AttributeDefinition{AttributeName: &name, AttributeType: dynamotypes.ScalarAttributeTypeS}
-	}
-	keys := func(hash, sort string) []dynamotypes.KeySchemaElement {
-		return []dynamotypes.KeySchemaElement{{AttributeName: &hash, KeyType: dynamotypes.KeyTypeHash}, {AttributeName: &sort, KeyType: dynamotypes.KeyTypeRange}}
-	}
-	out, err := w.dynamo.CreateTable(w.t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String(table), BillingMode: dynamotypes.BillingModePayPerRequest,
-		AttributeDefinitions: []dynamotypes.AttributeDefinition{text(config.PartitionKey), text(config.SortKey), text(config.DuePartitionKey), text(config.DueSortKey)},
-		KeySchema:            keys(config.PartitionKey, config.SortKey),
-		GlobalSecondaryIndexes: []dynamotypes.GlobalSecondaryIndex{{IndexName: aws.String(config.DueIndex),
-			KeySchema: keys(config.DuePartitionKey, config.DueSortKey), Projection: &dynamotypes.Projection{ProjectionType: dynamotypes.ProjectionTypeKeysOnly}}},
-		StreamSpecification: &dynamotypes.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: dynamotypes.StreamViewTypeNewImage},
-	})
+	arn, err := ledgertable.Create(w.t.Context(), w.dynamo, table)
 	w.must(err)
 	w.t.Cleanup(func() {
 		_, _ = w.dynamo.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: aws.String(table)})
 	})
-	return aws.ToString(out.TableDescription.LatestStreamArn)
+	return arn
 }
 
 func (w *world) newQueue(name string) queue {

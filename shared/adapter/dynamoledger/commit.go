@@ -61,12 +61,17 @@ func (s *Store) Commit(ctx context.Context, c ledger.Commit) error {
 		err = s.commitAll(ctx, put, alone, c)
 	}
 	if err == nil {
-		if len(head.PageRevisions) == 0 {
-			head.Entries = nil
-		}
-		c.License.Stored = head // for the next commit
+		c.License.Stored = remembered(head)
 	}
 	return err
+}
+
+// remembered is what of a head the next commit needs.
+func remembered(h ledgercodec.Head) ledgercodec.Head {
+	if len(h.PageRevisions) == 0 {
+		h.Entries = nil
+	}
+	return h
 }
 
 // writeHeld writes the pages that only the head before has and the new one will
@@ -87,8 +92,17 @@ func (s *Store) writeHeld(ctx context.Context, c ledger.Commit, before *ledgerco
 		if err != nil && !errors.As(err, &newer) {
 			return fmt.Errorf("put page %d of license %s: %w", p, c.License.Configuration.ID, err)
 		}
+		s.keep(c.License.Configuration.ID, p, put)
 	}
 	return nil
+}
+
+// keep remembers a page that was written, or that somebody else wrote the same.
+func (s *Store) keep(id string, number int, put *types.Put) {
+	_, page, err := pageOf(put.Item)
+	if err == nil {
+		s.kept.keep(id, number, page)
+	}
 }
 
 func (s *Store) pagePut(id string, page int, revision int64, entries []ledger.Entry) (*types.Put, error) {
@@ -120,8 +134,7 @@ func (s *Store) headPut(l *ledger.License, state, change []byte) *types.Put {
 	if !l.Due.IsZero() {
 		it[config.DuePartitionKey], it[config.DueSortKey] = text(duePK), text(dueSK(l.Due, l.Configuration.ID))
 	}
-	put := &types.Put{TableName: &s.table, Item: it,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	put := &types.Put{TableName: &s.table, Item: it}
 	if l.Revision == 1 {
 		put.ConditionExpression = aws.String("attribute_not_exists(PK)")
 	} else {
@@ -135,12 +148,13 @@ func dueSK(due time.Time, id string) string {
 	return fmt.Sprintf("%015d#%s", due.UnixMilli(), id)
 }
 
-// commitHead is the commit by one conditional write.
+// commitHead is the commit by one conditional write. A refusal could bring the
+// newer license with it, but rivals wait before they try again, and after that
+// it is old.
 func (s *Store) commitHead(ctx context.Context, put *types.Put, c ledger.Commit) error {
 	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression,
-		ExpressionAttributeValues:           put.ExpressionAttributeValues,
-		ReturnValuesOnConditionCheckFailure: put.ReturnValuesOnConditionCheckFailure,
+		ExpressionAttributeValues: put.ExpressionAttributeValues,
 	})
 	if err == nil {
 		return nil
@@ -148,32 +162,11 @@ func (s *Store) commitHead(ctx context.Context, put *types.Put, c ledger.Commit)
 	var refused *types.ConditionalCheckFailedException
 	var busy *types.TransactionConflictException
 	switch {
-	case errors.As(err, &refused):
-		return newer(c.License, refused.Item)
-	case errors.As(err, &busy):
+	case errors.As(err, &refused), errors.As(err, &busy):
 		return &ledger.Conflict{License: c.License.Configuration.ID}
 	default:
 		return fmt.Errorf("put head of license %s: %w", c.License.Configuration.ID, err)
 	}
-}
-
-// newer makes the conflict of a refused write. The stored head is the whole
-// license while it has no pages and the configuration is the one we know.
-func newer(ours *ledger.License, stored item) error {
-	conflict := &ledger.Conflict{License: ours.Configuration.ID}
-	if len(stored) == 0 {
-		return conflict
-	}
-	head, err := headOf(stored)
-	known, ok := ours.Stored.(ledgercodec.Head)
-	if err != nil || !ok || len(head.PageRevisions) > 0 || head.ConfigRevision != known.ConfigRevision {
-		return conflict
-	}
-	l := head.License()
-	head.Entries = nil
-	l.Configuration, l.Stored = ours.Configuration, head
-	conflict.Newer = l
-	return conflict
 }
 
 // commitAll is the commit of head, pages and configuration in one transaction.
@@ -200,6 +193,9 @@ func (s *Store) commitAll(ctx context.Context, put *types.Put, pages []int, c le
 	}
 	_, err := s.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 	if err == nil {
+		for i, p := range pages {
+			s.keep(id, p, writes[i+1].Put)
+		}
 		return nil
 	}
 	var canceled *types.TransactionCanceledException

@@ -39,6 +39,15 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
 }
+
+// textOf returns a text attribute, "" where there is none.
+func textOf(it item, name string) string {
+	if v, ok := it[name].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}
+
 func binary(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
 func key(pk, sk string) item { return item{"PK": text(pk), "SK": text(sk)} }

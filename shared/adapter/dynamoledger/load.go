@@ -31,62 +31,76 @@ func (s *Store) Load(ctx context.Context, id string) (*ledger.License, error) {
 	return nil, fmt.Errorf("load license %s: it changed during each of %d reads", id, maxTornReads)
 }
 
+// load reads head and configuration, which show what of the pages is new.
 func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole bool, err error) {
-	items, err := s.query(ctx, &dynamodb.QueryInput{
-		KeyConditionExpression: aws.String("PK = :pk"), ExpressionAttributeValues: item{":pk": text(licensePK(id))},
-	})
+	items, err := s.batchGet(ctx, []item{key(licensePK(id), headSK), key(configPK, id)}, "get license "+id)
 	if err != nil {
 		return nil, false, err
 	}
-	if len(items) == 0 {
-		return nil, false, fmt.Errorf("%w: %q", ledger.ErrNotFound, id)
+	stored, configured := itemAt(items, licensePK(id), headSK), itemAt(items, configPK, id)
+	if stored == nil {
+		return nil, false, s.headless(ctx, id)
 	}
-	head, err := headOf(items[0]) // "HEAD" sorts before "P#…"
+	head, err := headOf(stored)
 	if err != nil {
 		return nil, false, fmt.Errorf("license %s: %w", id, err)
 	}
 	l = head.License()
-	pages := make(map[string]item, len(items))
-	for _, it := range items[1:] {
-		if sk, ok := it["SK"].(*types.AttributeValueMemberS); ok {
-			pages[sk.Value] = it
+	if configured == nil { // read before the commit that made both
+		if configured, err = s.get(ctx, key(configPK, id)); err != nil {
+			return nil, false, fmt.Errorf("license %s: %w", id, err)
 		}
 	}
-	for p := range head.PageRevisions {
+	configuration, revision, err := configurationOf(configured)
+	if err != nil {
+		return nil, false, fmt.Errorf("license %s: %w", id, err)
+	}
+	if revision != head.ConfigRevision {
+		return nil, false, nil
+	}
+	pages, whole, err := s.pagesOf(ctx, id, head)
+	if err != nil || !whole {
+		return nil, false, err
+	}
+	for p, data := range pages {
 		if slices.Contains(head.Held, p) {
 			l.Entries = append(l.Entries, ledgercodec.PageEntries(head.Entries, p)...)
 			continue
 		}
-		it, ok := pages[pageSK(p)]
-		if !ok {
-			return nil, false, nil
-		}
-		entries, revision, err := pageOf(it, p)
+		entries, err := ledgercodec.DecodeEntries(data, p)
 		if err != nil {
 			return nil, false, fmt.Errorf("license %s page %d: %w", id, p, err)
 		}
-		if revision != head.PageRevisions[p] {
-			return nil, false, nil
-		}
 		l.Entries = append(l.Entries, entries...)
 	}
-	configuration, revision, err := s.configuration(ctx, id)
-	if err != nil {
-		return nil, false, err
-	}
-	if l.Pages == 0 {
-		head.Entries = nil
-	}
-	l.Configuration, l.Stored = configuration, head
-	return l, revision == head.ConfigRevision, nil
+	l.Configuration, l.Stored = configuration, remembered(head)
+	return l, true, nil
 }
 
-func (s *Store) configuration(ctx context.Context, id string) (license.Configuration, int64, error) {
-	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key(configPK, id), ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		return license.Configuration{}, 0, fmt.Errorf("get configuration %s: %w", id, err)
+// headless tells a license that there is not from one that lost its head; nil if
+// the head came meanwhile.
+func (s *Store) headless(ctx context.Context, id string) error {
+	items, err := s.query(ctx, &dynamodb.QueryInput{
+		KeyConditionExpression: aws.String("PK = :pk"), ExpressionAttributeValues: item{":pk": text(licensePK(id))},
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(items) == 0:
+		return fmt.Errorf("%w: %q", ledger.ErrNotFound, id)
+	case textOf(items[0], "SK") == headSK: // it sorts before the pages
+		return nil
+	default:
+		return fmt.Errorf("license %s has %d pages and no head", id, len(items))
 	}
-	return configurationOf(out.Item)
+}
+
+func (s *Store) get(ctx context.Context, k item) (item, error) {
+	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: k, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, fmt.Errorf("get item: %w", err)
+	}
+	return out.Item, nil
 }
 
 func headOf(it item) (ledgercodec.Head, error) {
@@ -97,17 +111,13 @@ func headOf(it item) (ledgercodec.Head, error) {
 	return ledgercodec.DecodeHead(state.Value)
 }
 
-func pageOf(it item, page int) ([]ledger.Entry, int64, error) {
-	data, ok := it["Entries"].(*types.AttributeValueMemberB)
-	if !ok {
-		return nil, 0, errors.New("the page item has no binary Entries")
+func itemAt(items []item, pk, sk string) item {
+	for _, it := range items {
+		if textOf(it, "PK") == pk && textOf(it, "SK") == sk {
+			return it
+		}
 	}
-	revision, err := revisionOf(it)
-	if err != nil {
-		return nil, 0, err
-	}
-	entries, err := ledgercodec.DecodeEntries(data.Value, page)
-	return entries, revision, err
+	return nil
 }
 
 func revisionOf(it item) (int64, error) {

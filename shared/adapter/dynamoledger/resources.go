@@ -41,25 +41,36 @@ func (s *Store) LoadFacts(ctx context.Context, ids []license.ResourceID) (map[li
 }
 
 func (s *Store) getFacts(ctx context.Context, keys []item, out map[license.ResourceID]ledger.Facts) error {
+	items, err := s.batchGet(ctx, keys, "get facts")
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		f, err := docOf[ledger.Facts](it)
+		if err != nil {
+			return fmt.Errorf("get facts: %w", err)
+		}
+		out[f.Instance.ID] = f
+	}
+	return nil
+}
+
+// batchGet reads items consistently, at most maxBatchGet, in no order; one that
+// is not there is left out.
+func (s *Store) batchGet(ctx context.Context, keys []item, what string) (items []item, err error) {
 	for resend := 0; len(keys) > 0; resend++ {
-		if err := pause(ctx, resend, "get facts"); err != nil {
-			return err
+		if err := pause(ctx, resend, what); err != nil {
+			return nil, err
 		}
 		got, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 			s.table: {Keys: keys, ConsistentRead: aws.Bool(true)}}})
 		if err != nil {
-			return fmt.Errorf("get facts: %w", err)
+			return nil, fmt.Errorf("%s: %w", what, err)
 		}
-		for _, it := range got.Responses[s.table] {
-			f, err := docOf[ledger.Facts](it)
-			if err != nil {
-				return fmt.Errorf("get facts: %w", err)
-			}
-			out[f.Instance.ID] = f
-		}
+		items = append(items, got.Responses[s.table]...)
 		keys = got.UnprocessedKeys[s.table].Keys
 	}
-	return nil
+	return items, nil
 }
 
 // SaveFacts implements ledger.Resources. Of a resource that comes twice, the

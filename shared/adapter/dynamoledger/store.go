@@ -38,6 +38,7 @@ type Store struct {
 	api     api
 	table   string
 	maxHead int // bytes of state and change in one item
+	kept    keeper
 }
 
 // New returns the store in a table that has the keys and the index of keys.go.

@@ -9,13 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"licenseguard/shared/adapter/dynamoledger"
-	"licenseguard/shared/config"
+	"licenseguard/shared/integration/ledgertable"
 	"licenseguard/shared/integration/localaws"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/ledger/ledgertest"
@@ -46,19 +45,7 @@ var tables atomic.Int64
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
 	name := fmt.Sprintf("ledger-%d", tables.Add(1))
-	text := func(name string) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
-	}
-	keys := func(hash, sort string) []types.KeySchemaElement {
-		return []types.KeySchemaElement{{AttributeName: &hash, KeyType: types.KeyTypeHash}, {AttributeName: &sort, KeyType: types.KeyTypeRange}}
-	}
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{text(config.PartitionKey), text(config.SortKey), text(config.DuePartitionKey), text(config.DueSortKey)},
-		KeySchema:            keys(config.PartitionKey, config.SortKey),
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: aws.String(config.DueIndex),
-			KeySchema: keys(config.DuePartitionKey, config.DueSortKey), Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}}},
-	})
+	_, err := ledgertable.Create(t.Context(), client, name)
 	if err != nil {
 		t.Fatal(err)
 	}
