@@ -3,6 +3,7 @@ package dynamoledger
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,7 @@ import (
 // faultyAPI gives the answers that DynamoDB Local never gives.
 type faultyAPI struct {
 	api
+	mu          sync.Mutex
 	putErr      error
 	transactErr error
 	gets        []*dynamodb.BatchGetItemInput
@@ -34,6 +36,8 @@ func (f *faultyAPI) TransactWriteItems(context.Context, *dynamodb.TransactWriteI
 }
 
 func (f *faultyAPI) BatchWriteItem(_ context.Context, in *dynamodb.BatchWriteItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.writes = append(f.writes, in)
 	out := &dynamodb.BatchWriteItemOutput{}
 	requests := in.RequestItems["table"]
@@ -81,25 +85,24 @@ func TestRefusedCommits(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		commit   ledger.Commit
-		api      faultyAPI
+		api      *faultyAPI
 		conflict bool
 	}{
-		{"a refused write without the newer item", small, faultyAPI{putErr: &types.ConditionalCheckFailedException{}}, true},
-		{"a refused write with a garbled item", small, faultyAPI{putErr: &types.ConditionalCheckFailedException{Item: item{"State": text("x")}}}, true},
-		{"a write into a transaction", small, faultyAPI{putErr: &types.TransactionConflictException{}}, true},
-		{"no answer", small, faultyAPI{putErr: errors.New("no answer")}, false},
-		{"a throttled write", small, faultyAPI{putErr: &types.ProvisionedThroughputExceededException{}}, false},
-		{"a refused transaction", whole, faultyAPI{transactErr: canceled("ConditionalCheckFailed", "None", "None")}, true},
-		{"a transaction beside another", whole, faultyAPI{transactErr: canceled("None", "TransactionConflict", "None")}, true},
-		{"a throttled transaction", whole, faultyAPI{transactErr: canceled("None", "ThrottlingError", "TransactionConflict")}, false},
-		{"a transaction that is wrong", whole, faultyAPI{transactErr: canceled("ValidationError", "None")}, false},
-		{"a transaction canceled for no reason", whole, faultyAPI{transactErr: canceled()}, false},
-		{"a transaction without an answer", whole, faultyAPI{transactErr: errors.New("no answer")}, false},
-		{"a transaction in progress", whole, faultyAPI{transactErr: &types.TransactionInProgressException{}}, false},
+		{"a refused write", small, &faultyAPI{putErr: &types.ConditionalCheckFailedException{}}, true},
+		{"a write into a transaction", small, &faultyAPI{putErr: &types.TransactionConflictException{}}, true},
+		{"no answer", small, &faultyAPI{putErr: errors.New("no answer")}, false},
+		{"a throttled write", small, &faultyAPI{putErr: &types.ProvisionedThroughputExceededException{}}, false},
+		{"a refused transaction", whole, &faultyAPI{transactErr: canceled("ConditionalCheckFailed", "None", "None")}, true},
+		{"a transaction beside another", whole, &faultyAPI{transactErr: canceled("None", "TransactionConflict", "None")}, true},
+		{"a throttled transaction", whole, &faultyAPI{transactErr: canceled("None", "ThrottlingError", "TransactionConflict")}, false},
+		{"a transaction that is wrong", whole, &faultyAPI{transactErr: canceled("ValidationError", "None")}, false},
+		{"a transaction canceled for no reason", whole, &faultyAPI{transactErr: canceled()}, false},
+		{"a transaction without an answer", whole, &faultyAPI{transactErr: errors.New("no answer")}, false},
+		{"a transaction in progress", whole, &faultyAPI{transactErr: &types.TransactionInProgressException{}}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			err := (&Store{api: &test.api, table: "table"}).Commit(t.Context(), test.commit)
+			err := (&Store{api: test.api, table: "table"}).Commit(t.Context(), test.commit)
 			var conflict *ledger.Conflict
 			if err == nil || errors.As(err, &conflict) != test.conflict {
 				t.Errorf("error %v; conflict wanted: %v", err, test.conflict)

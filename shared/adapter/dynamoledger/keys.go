@@ -18,7 +18,7 @@ import (
 //	CONFIG                  #EPOCH          the epoch: N
 //	LIC#<license id>        HEAD            a license's head: Rev, State, Change, DuePK, DueSK
 //	LIC#<license id>        P#00001         one page: Rev, Entries
-//	FACTS#<account>/<region>#<0..f>  <id>   what is known of one instance: Doc
+//	FACTS#<account>/<region>#<0..f>  <id>   what is known of one instance: Facts
 //	ACTION                  <key>           a pending action: Doc
 //	JOURNAL                 <key>           an action's record: Doc, At
 //	SENT                    <alert id>      an alert that was sent: At

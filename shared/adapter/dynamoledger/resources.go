@@ -2,8 +2,10 @@ package dynamoledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +23,10 @@ const (
 	maxBatchWrite = 25
 	maxResends    = 8
 )
+
+// writesAtOnce is how many batches of facts are under way at a time: those of
+// one batch of events.
+const writesAtOnce = 4
 
 // LoadFacts implements ledger.Resources.
 func (s *Store) LoadFacts(ctx context.Context, ids []license.ResourceID) (map[license.ResourceID]ledger.Facts, error) {
@@ -46,7 +52,7 @@ func (s *Store) getFacts(ctx context.Context, keys []item, out map[license.Resou
 		return err
 	}
 	for _, it := range items {
-		f, err := docOf[ledger.Facts](it)
+		f, err := factsOf(it)
 		if err != nil {
 			return fmt.Errorf("get facts: %w", err)
 		}
@@ -76,19 +82,26 @@ func (s *Store) batchGet(ctx context.Context, keys []item, what string) (items [
 // SaveFacts implements ledger.Resources. Of a resource that comes twice, the
 // last facts stay: a batch may name an item once.
 func (s *Store) SaveFacts(ctx context.Context, facts []ledger.Facts) error {
+	var writes []types.WriteRequest
 	facts = lastOfEach(facts)
-	for len(facts) > 0 {
-		n := min(len(facts), maxBatchWrite)
-		writes := make([]types.WriteRequest, 0, n)
-		for i := range facts[:n] {
-			it, err := withDoc(factsKey(facts[i].Instance.ID), facts[i])
-			if err != nil {
-				return err
-			}
-			writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+	for i := range facts {
+		it, err := factsItem(&facts[i])
+		if err != nil {
+			return err
 		}
-		facts = facts[n:]
-		if err := s.putFacts(ctx, writes); err != nil {
+		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+	}
+	for some := range slices.Chunk(writes, maxBatchWrite*writesAtOnce) {
+		var wait sync.WaitGroup
+		failed := make([]error, writesAtOnce)
+		n := 0
+		for batch := range slices.Chunk(some, maxBatchWrite) {
+			at := n
+			wait.Go(func() { failed[at] = s.putFacts(ctx, batch) })
+			n++
+		}
+		wait.Wait()
+		if err := errors.Join(failed...); err != nil {
 			return err
 		}
 	}
@@ -154,7 +167,7 @@ func (s *Store) EachFacts(ctx context.Context, account, region string, each func
 				return fmt.Errorf("query facts: %w", err)
 			}
 			for _, it := range out.Items {
-				f, err := docOf[ledger.Facts](it)
+				f, err := factsOf(it)
 				if err != nil {
 					return err
 				}

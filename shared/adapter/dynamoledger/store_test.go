@@ -64,10 +64,10 @@ func TestForeignItems(t *testing.T) {
 	binary := func(s string) types.AttributeValue { return &types.AttributeValueMemberB{Value: []byte(s)} }
 	bodies := map[string]map[string]types.AttributeValue{
 		"only keys":     {},
-		"wrong types":   {"State": text("x"), "Doc": number("1"), "Rev": text("1"), "Entries": text("x")},
-		"garbage":       {"State": binary("garbage"), "Doc": text("{"), "Rev": number("1"), "Entries": binary("garbage")},
-		"other JSON":    {"State": binary("\xa0"), "Doc": text(`[1]`), "Rev": number("1.5"), "Entries": binary("\x80")},
-		"an open array": {"State": binary("\x9f\xff\x9f"), "Doc": text(`"`), "Rev": number("1"), "Entries": binary("\x9f\x9f\x9f")},
+		"wrong types":   {"State": text("x"), "Doc": number("1"), "Rev": text("1"), "Entries": text("x"), "Facts": text("x")},
+		"garbage":       {"State": binary("garbage"), "Doc": text("{"), "Rev": number("1"), "Entries": binary("garbage"), "Facts": binary("garbage")},
+		"other JSON":    {"State": binary("\xa0"), "Doc": text(`[1]`), "Rev": number("1.5"), "Entries": binary("\x80"), "Facts": binary("\x80")},
+		"an open array": {"State": binary("\x9f\xff\x9f"), "Doc": text(`"`), "Rev": number("1"), "Entries": binary("\x9f\x9f\x9f"), "Facts": binary("\x9f\xff\x9f")},
 		"null":          {"State": &types.AttributeValueMemberNULL{Value: true}, "Doc": &types.AttributeValueMemberNULL{Value: true}},
 	}
 	uses := map[string]struct {
