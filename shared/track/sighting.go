@@ -65,14 +65,12 @@ func (t *Tracker) complete(ctx context.Context, s Scope, sightings []sighting) e
 	if err := t.lookUpTypes(ctx, s, sightings); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(t.configurations, func(c license.Configuration) bool {
-		return c.CountingType == license.CountCore || c.CountingType == license.CountSocket || c.CountingType == license.CountInstance
-	}) {
+	if !t.needsHosts() {
 		return nil
 	}
 	var ids []string
 	for i := range sightings {
-		if id := sightings[i].instance.HostID; id != "" && !slices.Contains(ids, id) {
+		if id := sightings[i].instance.HostID; id != "" && sightings[i].host.ID == "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -87,9 +85,18 @@ func (t *Tracker) complete(ctx context.Context, s Scope, sightings []sighting) e
 		}
 	}
 	for i := range sightings {
-		sightings[i].host = hosts[sightings[i].instance.HostID]
+		if s := &sightings[i]; s.host.ID == "" {
+			s.host = hosts[s.instance.HostID]
+		}
 	}
 	return nil
+}
+
+// needsHosts reports whether a configuration counts or judges Dedicated Hosts.
+func (t *Tracker) needsHosts() bool {
+	return slices.ContainsFunc(t.configurations, func(c license.Configuration) bool {
+		return c.CountingType == license.CountCore || c.CountingType == license.CountSocket || c.CountingType == license.CountInstance
+	})
 }
 
 // lookUpTypes asks AWS once per process for types newer than the catalogue. A

@@ -32,13 +32,17 @@ func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error
 	report := SweepReport{Account: account}
 	start := t.Now()
 	seen := make(map[license.ResourceID]bool)
+	w := sweeper{t: t, scope: s, observed: start, report: &report}
 	err := t.Observer.EachInstances(ctx, s, func(page []license.Instance) error {
 		report.Instances += len(page)
-		for _, in := range page {
-			seen[in.ID] = true
+		for i := range page {
+			seen[page[i].ID] = true
 		}
-		return t.sweepPage(ctx, s, page, start, &report)
+		return w.add(ctx, page)
 	})
+	if err == nil {
+		err = w.record(ctx)
+	}
 	if err != nil {
 		return report, fmt.Errorf("sweep account %s: nothing was released: %w", account, err)
 	}
@@ -51,24 +55,6 @@ func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error
 	}
 	report.Took = t.Now().Sub(start)
 	return report, nil
-}
-
-func (t *Tracker) sweepPage(ctx context.Context, s Scope, page []license.Instance, start time.Time, report *SweepReport) error {
-	for chunk := range slices.Chunk(page, 1000) {
-		sightings := make([]sighting, len(chunk))
-		for i, in := range chunk {
-			sightings[i] = sighting{instance: in, observed: start, happened: start}
-		}
-		r, err := t.record(ctx, s, sightings)
-		report.Changes += r.changes
-		if err != nil {
-			return err
-		}
-		for _, err := range r.failed {
-			return err
-		}
-	}
-	return nil
 }
 
 // missing lists the instances that the ledger holds as alive and the listing
@@ -158,7 +144,8 @@ func (t *Tracker) lookAgain(ctx context.Context, s Scope, ids []license.Resource
 		if err != nil {
 			return nil, fmt.Errorf("describe instances: %w", err)
 		}
-		if err := t.sweepPage(ctx, s, found, observed, report); err != nil {
+		w := sweeper{t: t, scope: s, observed: observed, report: report}
+		if err := errors.Join(w.add(ctx, found), w.record(ctx)); err != nil {
 			return nil, err
 		}
 		for _, id := range chunk {

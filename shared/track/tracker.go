@@ -20,7 +20,8 @@ type Observer interface {
 	Instances(ctx context.Context, s Scope, ids []string) ([]license.Instance, error)
 	// EachInstances lists all instances of an account and Region, page by page.
 	EachInstances(ctx context.Context, s Scope, each func(page []license.Instance) error) error
-	// Hosts describes Dedicated Hosts by their AWS ids, at most 100.
+	// Hosts describes Dedicated Hosts by their AWS ids, at most 100; without ids
+	// all that there are, as far as the observer can list them.
 	Hosts(ctx context.Context, s Scope, ids []string) ([]license.Host, error)
 	// InstanceTypes looks instance types up.
 	InstanceTypes(ctx context.Context, s Scope, names []string) ([]license.InstanceType, error)

@@ -101,12 +101,13 @@ func pages(token **string, next func() (*string, error)) error {
 // that EC2 does not know fails the call: then all hosts are listed, and there
 // are few in an account.
 func (c *Cloud) Hosts(ctx context.Context, s track.Scope, ids []string) ([]license.Host, error) {
+	all := &ec2.DescribeHostsInput{MaxResults: aws.Int32(hostsPerPage)}
 	if len(ids) == 0 {
-		return nil, nil
+		return c.hosts(ctx, s, all)
 	}
 	hosts, err := c.hosts(ctx, s, &ec2.DescribeHostsInput{HostIds: ids})
 	if isUnknownHost(err) {
-		hosts, err = c.hosts(ctx, s, &ec2.DescribeHostsInput{MaxResults: aws.Int32(hostsPerPage)})
+		hosts, err = c.hosts(ctx, s, all)
 	}
 	return slices.DeleteFunc(hosts, func(h license.Host) bool { return !slices.Contains(ids, h.ID.AWSID()) }), err
 }

@@ -266,8 +266,8 @@ func TestHosts(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
 	}
-	if got, err := (&Cloud{f}).Hosts(t.Context(), scope, nil); len(got) != 0 || err != nil {
-		t.Errorf("no ids: %v, %v", got, err)
+	if got, err := (&Cloud{f}).Hosts(t.Context(), scope, nil); len(got) != 3 || err != nil {
+		t.Errorf("without ids: %v, %v; want all that have an id", got, err)
 	}
 }
 
