@@ -23,9 +23,10 @@ type process struct {
 	sim      *Sim
 	name     string
 	number   int
-	resume   func() (struct{}, bool)
-	kill     func()
-	yield    func(struct{}) bool
+	worker   *worker
+	run      func(*process)
+	killed   bool
+	ended    bool
 	started  time.Time
 	wake     time.Time // sleeps until then
 	deadline time.Time
@@ -36,42 +37,88 @@ type process struct {
 	asked    map[string]bool                  // what Marked answered
 }
 
+// worker is a coroutine. It runs one process after the other, so that each finds
+// a stack that has grown already.
+type worker struct {
+	resume func() (struct{}, bool)
+	stop   func()
+	yield  func(struct{}) bool
+	p      *process
+}
+
+func (s *Sim) worker() *worker {
+	if n := len(s.idle); n > 0 {
+		w := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return w
+	}
+	w := &worker{}
+	w.resume, w.stop = iter.Pull(func(yield func(struct{}) bool) {
+		for w.yield = yield; ; {
+			w.p.live()
+			if !yield(struct{}{}) {
+				return
+			}
+		}
+	})
+	return w
+}
+
 // start begins an invocation. done is called at its end; crashed tells that it
 // did not get there.
 func (s *Sim) start(name string, timeout time.Duration, run func(*process), done func(crashed bool)) *process {
 	s.numbers++
-	p := &process{sim: s, name: name, number: s.numbers, started: s.now, deadline: s.now.Add(timeout), done: done,
+	p := &process{sim: s, name: name, number: s.numbers, started: s.now, deadline: s.now.Add(timeout), run: run, done: done, crashed: true,
 		looked: make(map[license.ResourceID]time.Time), asked: make(map[string]bool)}
-	p.resume, p.kill = iter.Pull(func(yield func(struct{}) bool) {
-		p.yield = yield
-		p.crashed = true
-		defer func() {
-			switch r := recover(); r.(type) {
-			case nil, crash:
-			default:
-				s.violate("%s panics: %v\n%s", p.name, r, debug.Stack())
-			}
-		}()
-		run(p)
-		p.crashed = false
-	})
-	p.crashed = true
 	s.processes = append(s.processes, p)
 	s.note(p, "begins")
 	return p
 }
 
+func (p *process) live() {
+	defer func() {
+		p.ended = true
+		switch r := recover(); r.(type) {
+		case nil, crash:
+		default:
+			p.sim.violate("%s panics: %v\n%s", p.name, r, debug.Stack())
+		}
+	}()
+	p.run(p)
+	p.crashed = false
+}
+
+// next runs a process until it gives way or ends.
+func (p *process) next() {
+	if p.worker == nil {
+		if p.killed { // it never began
+			p.ended = true
+			return
+		}
+		p.worker = p.sim.worker()
+		p.worker.p = p
+	}
+	if p.worker.resume(); p.ended {
+		p.sim.idle = append(p.sim.idle, p.worker)
+	}
+}
+
+// kill ends a process between two calls.
+func (p *process) kill() {
+	p.killed = true
+	p.next()
+}
+
 // step lets a process go on to its next call.
 func (s *Sim) step(at int) {
 	p := s.processes[at]
-	alive := false
 	if s.now.After(p.deadline) {
 		s.note(p, "is killed: it ran too long")
 		p.kill()
 	} else {
-		_, alive = p.resume()
+		p.next()
 	}
-	if alive {
+	if !p.ended {
 		return
 	}
 	s.processes = append(s.processes[:at], s.processes[at+1:]...)
@@ -89,7 +136,8 @@ func (s *Sim) step(at int) {
 
 // give lets others go on.
 func (p *process) give() {
-	if !p.yield(struct{}{}) {
+	p.worker.yield(struct{}{})
+	if p.killed {
 		panic(crash{})
 	}
 }

@@ -63,6 +63,7 @@ type Sim struct {
 	readers   []*reader
 	boxes     []*box
 	processes []*process
+	idle      []*worker
 	current   *process
 	numbers   int
 	numbered  int
@@ -187,6 +188,9 @@ func (s *Sim) play() {
 	defer func() {
 		for _, p := range s.processes {
 			p.kill()
+		}
+		for _, w := range s.idle {
+			w.stop()
 		}
 	}()
 	s.furnish()

@@ -32,28 +32,40 @@ func (h *Enforce) Handle(ctx context.Context, payload json.RawMessage) (any, err
 	if len(stream.Records) > 0 {
 		return h.queue(ctx, stream.Records), nil
 	}
-	return h.run(ctx)
+	return h.Run(ctx)
 }
 
-// queue keeps the answers that the records ask for. Lambda delivers again from
-// the first record that failed.
+// queue keeps the answers that stream records ask for. Lambda delivers again
+// from the first record that failed.
 func (h *Enforce) queue(ctx context.Context, records []events.DynamoDBEventRecord) events.DynamoDBEventResponse {
 	changes, failedAt, err := ledgerstream.Changes(records)
-	for _, r := range changes {
-		if queueErr := h.Enforcer.Queue(ctx, r.Change); queueErr != nil {
-			failedAt, err = r.Sequence, queueErr
-			break
-		}
+	if err != nil {
+		h.Log.ErrorContext(ctx, "stream record not read", "sequence", failedAt, "error", err)
+	}
+	if first := h.Queue(ctx, changes); first != "" {
+		failedAt = first
 	}
 	response := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
-	if err != nil {
-		h.Log.ErrorContext(ctx, "answers not kept", "sequence", failedAt, "error", err)
+	if failedAt != "" {
 		response.BatchItemFailures = append(response.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: failedAt})
 	}
 	return response
 }
 
-func (h *Enforce) run(ctx context.Context) (enforce.Report, error) {
+// Queue keeps the answers that changes ask for. It returns the place of the
+// first one that failed, or "".
+func (h *Enforce) Queue(ctx context.Context, changes []ledgerstream.Record) (failedAt string) {
+	for _, r := range changes {
+		if err := h.Enforcer.Queue(ctx, r.Change); err != nil {
+			h.Log.ErrorContext(ctx, "answers not kept", "sequence", r.Sequence, "error", err)
+			return r.Sequence
+		}
+	}
+	return ""
+}
+
+// Run takes the actions that are due.
+func (h *Enforce) Run(ctx context.Context) (enforce.Report, error) {
 	report, err := h.Enforcer.Run(ctx)
 	metrics := []telemetry.Metric{
 		{Name: config.MetricStopsDone, Unit: "Count", Value: float64(report.Stopped)},

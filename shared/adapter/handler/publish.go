@@ -55,29 +55,21 @@ func (h *Publish) Handle(ctx context.Context, payload json.RawMessage) (any, err
 		if err := json.Unmarshal(payload, &batch); err != nil {
 			return nil, fmt.Errorf("decode messages: %w", err)
 		}
-		return h.deliver(ctx, batch.Records), nil
+		return h.Deliver(ctx, batch.Records), nil
 	default:
 		return nil, fmt.Errorf("records from %q are not for this function", s.Records[0].EventSource)
 	}
 }
 
-// changes publishes stream records. The batch is one unit: it is delivered
-// again from its first record when anything failed, or from the record that
+// changes publishes stream records. It is delivered again from the record that
 // does not decode once those before it are published.
 func (h *Publish) changes(ctx context.Context, records []events.DynamoDBEventRecord) events.DynamoDBEventResponse {
 	decoded, failedAt, err := ledgerstream.Changes(records)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "stream record not read", "error", err)
 	}
-	list := make([]*ledger.Change, len(decoded))
-	for i := range decoded {
-		list[i] = decoded[i].Change
-	}
-	if len(list) > 0 {
-		if err := h.Publisher.Changes(ctx, list); err != nil {
-			h.Log.ErrorContext(ctx, "changes not published", "error", err)
-			failedAt = decoded[0].Sequence
-		}
+	if first := h.Changes(ctx, decoded); first != "" {
+		failedAt = first
 	}
 	response := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	if failedAt != "" {
@@ -86,8 +78,25 @@ func (h *Publish) changes(ctx context.Context, records []events.DynamoDBEventRec
 	return response
 }
 
-// deliver sends queued alerts or events; each fails alone.
-func (h *Publish) deliver(ctx context.Context, records []events.SQSMessage) events.SQSEventResponse {
+// Changes publishes what stream records tell. They are one unit: when anything
+// failed it returns the first one's place, to be delivered again from there.
+func (h *Publish) Changes(ctx context.Context, records []ledgerstream.Record) (failedAt string) {
+	if len(records) == 0 {
+		return ""
+	}
+	list := make([]*ledger.Change, len(records))
+	for i := range records {
+		list[i] = records[i].Change
+	}
+	if err := h.Publisher.Changes(ctx, list); err != nil {
+		h.Log.ErrorContext(ctx, "changes not published", "error", err)
+		return records[0].Sequence
+	}
+	return ""
+}
+
+// Deliver sends queued alerts or events; each fails alone.
+func (h *Publish) Deliver(ctx context.Context, records []events.SQSMessage) events.SQSEventResponse {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	sent := 0
 	for _, r := range records {
