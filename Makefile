@@ -82,9 +82,10 @@ SEED ?= 1
 sim: ## replay one seed of the simulator with its trace: SEED=n
 	SEED=$(SEED) go test -count=1 -run 'TestSeed$$' -v ./shared/simulator
 
-SEEDS ?= 1..10000
-sim-long: ## run many seeds of the simulator: SEEDS=a..b
-	SEEDS=$(SEEDS) go test -count=1 -timeout 0 -run 'TestSeeds$$' -v ./shared/simulator
+SEEDS ?= 1..1000000
+FOR ?= 0s
+sim-long: ## run many seeds of the simulator on all cores, go on where it was left: SEEDS=a..b [FOR=1h]
+	go run ./scripts/sim -seeds $(SEEDS) -for $(FOR)
 
 bench: ## benchmarks of the core
 	go test -run '^$$' -bench . -benchmem ./shared/ledger/... ./shared/event/... ./shared/catalog/...

@@ -1,19 +1,12 @@
 package simulator
 
 import (
-	"errors"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
-
-func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // every run is thrown away
-	os.Exit(m.Run())
-}
 
 // TestSeed replays one seed with its trace: SEED=n go test -run TestSeed -v.
 func TestSeed(t *testing.T) {
@@ -31,50 +24,32 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// seeds are as many as fit into 20 s on one core.
-const seeds = 700
-
-// TestSeeds plays many seeds; SEEDS=a..b plays others.
+// TestSeeds plays many seeds: 10,000 where CI=true is set, else as many as a
+// change is worth. SEEDS=a..b plays others.
 func TestSeeds(t *testing.T) {
-	first, last := uint64(1), uint64(seeds)
-	if from, to, ok := strings.Cut(os.Getenv("SEEDS"), ".."); ok {
-		var errFrom, errTo error
-		first, errFrom = strconv.ParseUint(from, 10, 64)
-		last, errTo = strconv.ParseUint(to, 10, 64)
-		if err := errors.Join(errFrom, errTo); err != nil {
-			t.Fatalf("SEEDS=%s: %v; give two numbers, such as 1..1000", os.Getenv("SEEDS"), err)
+	first, last := uint64(1), uint64(1000)
+	if os.Getenv("CI") == "true" {
+		last = 10_000
+	}
+	if text := os.Getenv("SEEDS"); text != "" {
+		var err error
+		if first, last, err = ParseSeeds(text); err != nil {
+			t.Fatal(err)
 		}
 	}
 	begun := time.Now()
 	var sum Stats
 	failed := 0
-	for seed := first; seed <= last; seed++ {
-		r := Run(Options{Seed: seed})
-		sum.add(r.Stats)
+	Many(Options{}, first, last, runtime.GOMAXPROCS(0), func(r Result) bool {
+		sum.Add(r.Stats)
 		if len(r.Violations) > 0 {
-			t.Errorf("seed %d: %s", r.Seed, r.Violations[0])
-			if failed++; failed == 20 {
-				t.Fatal("more would not tell more")
-			}
+			t.Errorf("seed %d: %s (make sim SEED=%d)", r.Seed, r.Violations[0], r.Seed)
+			failed++
 		}
-	}
+		return failed < 20 // more would not tell more
+	})
 	took, n := time.Since(begun), last-first+1
 	t.Logf("%d seeds in %s, %.0f a second: %+v", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), sum)
-}
-
-func (s *Stats) add(o Stats) {
-	s.Calls += o.Calls
-	s.Crashes += o.Crashes
-	s.Commits += o.Commits
-	s.Buried += o.Buried
-	s.Machines += o.Machines
-	s.Stops += o.Stops
-	s.Tags += o.Tags
-	s.Alerts += o.Alerts
-	s.Repeated += o.Repeated
-	s.Overlapped += o.Overlapped
-	s.Configured += o.Configured
-	s.Pages += o.Pages
 }
 
 // TestSameSeedSameTrace: a failing seed can be read only if it fails again.
