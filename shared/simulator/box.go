@@ -20,10 +20,12 @@ import (
 // box is where a function runs. It is used again for the next invocation, with
 // what the process remembers, until it crashes.
 type box struct {
-	role string
-	busy bool
-	old  bool     // not used again
-	p    *process // the invocation that runs in it
+	role  string
+	busy  bool
+	old   bool          // not used again
+	p     *process      // the invocation that runs in it
+	batch []*message    // its messages
+	skew  time.Duration // of its clock
 
 	tracker *track.Tracker
 	track   handler.Track
@@ -38,8 +40,9 @@ var timeouts = map[string]time.Duration{
 }
 
 const (
-	alertQueue = "alerts"
-	eventQueue = "events"
+	intakeQueue = "intake"
+	alertQueue  = "alerts"
+	eventQueue  = "events"
 )
 
 // box returns one of a function that is free, a new one if need be, or nil when
@@ -74,16 +77,19 @@ func (s *Sim) newBox(role string) *box {
 			return a
 		}}))
 	}
-	now := func() time.Time { return s.now }
+	if s.faulty {
+		b.skew = s.dice.between(-s.profile.skew, s.profile.skew)
+	}
+	now := func() time.Time { return s.now.Add(b.skew) }
 	store := ledgertest.Faulty(rivals{s.options.wrapStore(s.store), b}, func(op string) (before, after error) { return b.p.fault(op) })
-	b.tracker = &track.Tracker{Store: store, Observer: observer{b}, DeadLetters: graves{b}, Catalog: catalog.Embedded(), Accounts: []string{account},
-		Region: region, Now: now, Log: log,
+	b.tracker = &track.Tracker{Store: store, Observer: observer{b}, DeadLetters: graves{b}, Catalog: catalog.Embedded(), Accounts: s.accounts,
+		Region: home, Now: now, Log: log,
 		Wait:    func(ctx context.Context, d time.Duration) error { return b.p.wait(ctx, d) },
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}
 	b.track = handler.Track{Tracker: b.tracker, Metrics: io.Discard}
 	b.sweep = handler.Sweep{Tracker: b.tracker, Store: s.options.wrapSweep(store), Log: log, Metrics: io.Discard}
 	b.enforce = handler.Enforce{Log: log, Metrics: io.Discard, Enforcer: &enforce.Enforcer{
-		Store: store, Instances: s.options.wrapHands(s, hands{b}), Catalog: catalog.Embedded(), Accounts: []string{account}, Now: now, Log: log,
+		Store: store, Instances: s.options.wrapHands(s, hands{b}), Catalog: catalog.Embedded(), Accounts: s.accounts, Now: now, Log: log,
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}}
 	b.publish = handler.Publish{Log: log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
 		Archive: archive{b}, Alerts: outbox{b, alertQueue}, Events: outbox{b, eventQueue}, Topic: topic{b}, Bus: bus{b},
@@ -123,8 +129,17 @@ func (s *Sim) discard(b *box) {
 type graves struct{ b *box }
 
 func (g graves) Bury(_ context.Context, d track.DeadLetter) error {
-	return g.b.p.do("Bury", func() error {
-		g.b.p.sim.stats.Buried++
+	p := g.b.p
+	return p.do("Bury", func() error {
+		p.sim.stats.Buried++
+		if d.Reason == "" || d.Place == "" {
+			p.sim.violate("%s is buried without a reason or a place", d.MessageID)
+		}
+		for _, m := range g.b.batch {
+			if m.id == d.MessageID {
+				m.buried = true
+			}
+		}
 		return nil
 	})
 }
@@ -139,6 +154,7 @@ func (a archive) Put(_ context.Context, key string, body []byte, _ string) error
 			s.violate("the change log's object %s is written with other rows", key)
 		}
 		s.archive[key] = string(body)
+		s.logged(key)
 		return nil
 	})
 }
@@ -151,15 +167,25 @@ type outbox struct {
 
 func (o outbox) Send(_ context.Context, bodies []string) error {
 	p := o.b.p
+	s := p.sim
 	for len(bodies) > 0 {
 		n := min(len(bodies), 10)
+		kept := n
+		if s.faulty && s.dice.chance(s.profile.partial) {
+			s.stats.Partial++
+			p.hurt = true
+			kept = s.dice.IntN(n)
+		}
 		if err := p.do("SendMessageBatch "+o.queue, func() error {
-			for _, body := range bodies[:n] {
-				p.sim.queues[o.queue].send(body, 0)
+			for _, body := range bodies[:kept] {
+				s.queues[o.queue].send(s.letterOf(o.queue, body), 0)
 			}
 			return nil
 		}); err != nil {
 			return err
+		}
+		if kept < n {
+			return errThrottled
 		}
 		bodies = bodies[n:]
 	}
@@ -190,7 +216,7 @@ type marks struct {
 func (m marks) Marked(ctx context.Context, id string) (bool, error) {
 	marked, err := m.Marks.Marked(ctx, id)
 	if err == nil {
-		_, m.b.p.asked[id] = m.b.p.sim.store.marks[id]
+		m.b.p.asked[id] = question{m.b.p.sim.now, marked}
 	}
 	return marked, err
 }

@@ -15,7 +15,10 @@ import (
 
 const (
 	account = "123456789012"
-	region  = "us-east-1"
+	second  = "210987654321" // watched in some runs
+	foreign = "999999999999" // never watched
+	home    = "us-east-1"
+	abroad  = "eu-west-1" // not watched
 )
 
 // cloud is EC2 as it truly is, with what it was before.
@@ -46,6 +49,7 @@ type moment struct {
 // group is an Auto Scaling group.
 type group struct {
 	name     string
+	account  string
 	image    string
 	kind     string
 	desired  int
@@ -72,9 +76,8 @@ const (
 )
 
 // launch starts a new instance.
-func (c *cloud) launch(in license.Instance, g *group) *machine {
-	n := len(c.machines)
-	in.ID = license.NewResourceID(account, region, fmt.Sprintf("i-%017x", n+1))
+func (c *cloud) launch(account string, in license.Instance, g *group) *machine {
+	in.ID = license.NewResourceID(account, home, instanceID(len(c.machines)))
 	if in.Tenancy == "" {
 		in.Tenancy = license.TenancyDefault
 	}
@@ -83,6 +86,13 @@ func (c *cloud) launch(in license.Instance, g *group) *machine {
 	c.byID[in.ID.AWSID()] = m
 	c.up(m)
 	return m
+}
+
+func instanceID(n int) string { return fmt.Sprintf("i-%017x", n+1) }
+
+func (m *machine) account() string {
+	account, _, _ := m.in.ID.Parts()
+	return account
 }
 
 func (c *cloud) up(m *machine) {
@@ -127,7 +137,7 @@ func (c *cloud) enter(m *machine, state license.State) {
 	}
 	c.remember(m)
 	c.sim.trace("cloud: %s is %s", m.in.ID.AWSID(), state)
-	c.sim.emit(stateEvent(m.in.ID.AWSID(), state))
+	c.emit(m, stateEvent(m.in.ID.AWSID(), state))
 }
 
 func (c *cloud) remember(m *machine) {
@@ -182,7 +192,11 @@ func (c *cloud) tell(m *machine, p *process) (in license.Instance, found bool, o
 	}
 	if s.faulty && in.State != license.Terminated && s.dice.chance(s.profile.missing) {
 		s.note(p, "EC2 does not show %s", in.ID.AWSID())
+		s.stats.Missing++
 		return in, false, of
+	}
+	if of.Before(s.now) {
+		s.stats.Stale++
 	}
 	if of.Before(s.now) && in.State != m.in.State {
 		s.note(p, "EC2 tells that %s is %s, which is old", in.ID.AWSID(), in.State)
@@ -196,22 +210,30 @@ func (c *cloud) tell(m *machine, p *process) (in license.Instance, found bool, o
 // observer is EC2 as track and sweep see it.
 type observer struct{ b *box }
 
-func (o observer) Instances(_ context.Context, _ track.Scope, ids []string) (out []license.Instance, err error) {
+func (o observer) Instances(_ context.Context, scope track.Scope, ids []string) (out []license.Instance, err error) {
 	p := o.b.p
 	err = p.describe("DescribeInstances", func() {
 		for _, id := range ids {
-			if m := p.sim.cloud.byID[id]; m != nil {
-				if in, found, _ := p.sim.cloud.tell(m, p); found {
-					in.StopProtected = false // only a direct look tells
-					out = append(out, in)
-				}
+			full := license.NewResourceID(scope.Account, home, id)
+			m := p.sim.cloud.byID[id]
+			if m == nil || m.account() != scope.Account {
+				p.missed[full]++
+				continue
 			}
+			in, found, _ := p.sim.cloud.tell(m, p)
+			if !found {
+				p.missed[full]++
+				continue
+			}
+			in.StopProtected = false // only a direct look tells
+			p.told[full] = in
+			out = append(out, in)
 		}
 	})
 	return out, err
 }
 
-func (o observer) EachInstances(_ context.Context, _ track.Scope, each func([]license.Instance) error) error {
+func (o observer) EachInstances(_ context.Context, scope track.Scope, each func([]license.Instance) error) error {
 	p := o.b.p
 	c := p.sim.cloud
 	size := pick(p.sim.dice, 3, 10, 1000)
@@ -219,6 +241,9 @@ func (o observer) EachInstances(_ context.Context, _ track.Scope, each func([]li
 		var page []license.Instance
 		err := p.describe("DescribeInstances (all)", func() {
 			for _, m := range c.machines[from:min(from+size, len(c.machines))] {
+				if m.account() != scope.Account {
+					continue
+				}
 				if in, found, _ := c.tell(m, p); found {
 					in.StopProtected = false
 					page = append(page, in)
@@ -238,11 +263,12 @@ func (o observer) EachInstances(_ context.Context, _ track.Scope, each func([]li
 	return nil
 }
 
-func (o observer) Hosts(_ context.Context, _ track.Scope, ids []string) (out []license.Host, err error) {
+func (o observer) Hosts(_ context.Context, scope track.Scope, ids []string) (out []license.Host, err error) {
 	p := o.b.p
 	err = p.describe("DescribeHosts", func() {
 		for _, h := range p.sim.cloud.hosts {
-			if slices.Contains(ids, h.ID.AWSID()) && !(p.sim.faulty && p.sim.dice.chance(p.sim.profile.missing)) {
+			owner, _, _ := h.ID.Parts()
+			if owner == scope.Account && slices.Contains(ids, h.ID.AWSID()) && !(p.sim.faulty && p.sim.dice.chance(p.sim.profile.missing)) {
 				out = append(out, h)
 			}
 		}
@@ -278,23 +304,23 @@ func (p *process) describe(op string, call func()) error {
 // hands is EC2 as enforce sees and moves it.
 type hands struct{ b *box }
 
-func (h hands) Look(_ context.Context, _ track.Scope, id string) (in license.Instance, found bool, err error) {
+func (h hands) Look(_ context.Context, scope track.Scope, id string) (in license.Instance, found bool, err error) {
 	p := h.b.p
 	err = p.describe("Look "+id, func() {
 		var of time.Time
-		if m := p.sim.cloud.byID[id]; m != nil {
+		if m := p.sim.cloud.byID[id]; m != nil && m.account() == scope.Account {
 			in, found, of = p.sim.cloud.tell(m, p)
-			p.looked[m.in.ID] = of
+			p.looked[m.in.ID], p.fresh[string(m.in.ID)] = of, true
 		}
 	})
 	return in, found, err
 }
 
-func (h hands) Tag(_ context.Context, _ track.Scope, id string, tags map[string]string) error {
+func (h hands) Tag(_ context.Context, scope track.Scope, id string, tags map[string]string) error {
 	p := h.b.p
 	return p.do("Tag "+id, func() error {
 		m := p.sim.cloud.byID[id]
-		if m == nil || m.in.State == license.Terminated {
+		if m == nil || m.account() != scope.Account || m.in.State == license.Terminated {
 			return fmt.Errorf("tag %s: %w", id, enforce.ErrGone)
 		}
 		for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -306,12 +332,12 @@ func (h hands) Tag(_ context.Context, _ track.Scope, id string, tags map[string]
 	})
 }
 
-func (h hands) Stop(_ context.Context, _ track.Scope, id string) error {
+func (h hands) Stop(_ context.Context, scope track.Scope, id string) error {
 	p := h.b.p
 	return p.do("Stop "+id, func() error {
 		m := p.sim.cloud.byID[id]
 		switch {
-		case m == nil || m.in.State == license.Terminated || m.in.State == license.ShuttingDown:
+		case m == nil || m.account() != scope.Account || m.in.State == license.Terminated || m.in.State == license.ShuttingDown:
 			return fmt.Errorf("stop %s: %w", id, enforce.ErrGone)
 		case m.in.State == license.Pending:
 			return fmt.Errorf("stop %s: %w", id, enforce.ErrNotYet)
@@ -342,11 +368,11 @@ func (c *cloud) scale(g *group) {
 		}
 	}
 	for ; alive < g.desired; alive++ {
-		m := c.launch(license.Instance{Type: g.kind, ImageID: g.image}, g)
+		m := c.launch(g.account, license.Instance{Type: g.kind, ImageID: g.image}, g)
 		c.sim.after(c.sim.dice.between(0, 50*time.Second), func() { // Auto Scaling's tags come up to a minute later
 			name := g.name
 			c.tag(m, license.TagAutoScalingGroup, &name)
-			c.sim.emit(groupEvent(m.in.ID.AWSID()))
+			c.emit(m, groupEvent(m.in.ID.AWSID()))
 		})
 	}
 	for _, m := range slices.Backward(c.machines) {

@@ -2,7 +2,10 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"licenseguard/shared/license"
 )
 
 func stateEvent(id string, state any) string {
@@ -23,24 +26,36 @@ func groupEvent(id string) string {
 
 const tickEvent = `"detail-type":"Scheduled Event","source":"aws.events","detail":{}`
 
-func (s *Sim) body(inner string, at time.Time) string {
+func (s *Sim) body(inner, account, region string, at time.Time) string {
 	s.numbered++
 	return fmt.Sprintf(`{"version":"0","id":"e-%d","account":%q,"time":%q,"region":%q,"resources":[],%s}`,
 		s.numbered, account, at.UTC().Format(time.RFC3339), region, inner)
 }
 
+// emit sends an event about a machine.
+func (c *cloud) emit(m *machine, inner string) {
+	c.sim.emit(m.account(), home, m.in.ID, inner)
+}
+
 // emit sends an event on its way: it may be lost, doubled, late, or days late.
-func (s *Sim) emit(inner string) {
+func (s *Sim) emit(account, region string, about license.ResourceID, inner string) {
 	at := s.now
 	if s.faulty {
 		at = at.Add(s.dice.between(-s.profile.skew, s.profile.skew))
 	}
-	body := s.body(inner, at)
-	s.late = append(s.late, body) // at the end some come once more
+	e := letter{body: s.body(inner, account, region, at), about: about, bad: region != home || !slices.Contains(s.accounts, account)}
+	s.stats.Events++
+	if s.profile.deaf {
+		s.stats.EventsLost++
+		return
+	}
+	s.late = append(s.late, e) // at the end some come once more
 	copies := 1
 	if s.faulty && s.dice.chance(s.profile.eventDoubled) {
+		s.stats.EventsDoubled++
 		copies = 2
 	}
+	arrives := false
 	for range copies {
 		delay := s.dice.between(50*time.Millisecond, 2*time.Second)
 		if s.faulty {
@@ -48,9 +63,14 @@ func (s *Sim) emit(inner string) {
 			case s.dice.chance(s.profile.eventLost), s.dice.chance(s.profile.held):
 				continue
 			case s.dice.chance(s.profile.eventLate):
+				s.stats.EventsLate++
 				delay = s.dice.between(0, s.profile.delay)
 			}
 		}
-		s.after(delay, func() { s.queues["intake"].send(body, 0) })
+		arrives = true
+		s.after(delay, func() { s.queues[intakeQueue].send(e, 0) })
+	}
+	if !arrives {
+		s.stats.EventsLost++
 	}
 }

@@ -33,8 +33,14 @@ type process struct {
 	crashed  bool
 	failed   bool
 	done     func(crashed bool)
-	looked   map[license.ResourceID]time.Time // of which instant the last look told
-	asked    map[string]bool                  // what Marked answered
+	ending   time.Time                               // when it ended; zero: it runs
+	hurt     bool                                    // one of its calls failed
+	told     map[license.ResourceID]license.Instance // what EC2 last told
+	missed   map[license.ResourceID]int              // how often EC2 did not show it
+	looked   map[license.ResourceID]time.Time        // of which instant the last look told
+	fresh    map[string]bool                         // instances and licenses that were read since the last action
+	acting   license.ResourceID                      // the instance that it acted on last
+	asked    map[string]question                     // for marks
 }
 
 // worker is a coroutine. It runs one process after the other, so that each finds
@@ -64,12 +70,19 @@ func (s *Sim) worker() *worker {
 	return w
 }
 
+// question is what a process was told of a mark.
+type question struct {
+	at     time.Time
+	marked bool
+}
+
 // start begins an invocation. done is called at its end; crashed tells that it
 // did not get there.
 func (s *Sim) start(name string, timeout time.Duration, run func(*process), done func(crashed bool)) *process {
 	s.numbers++
 	p := &process{sim: s, name: name, number: s.numbers, started: s.now, deadline: s.now.Add(timeout), run: run, done: done, crashed: true,
-		looked: make(map[license.ResourceID]time.Time), asked: make(map[string]bool)}
+		told: make(map[license.ResourceID]license.Instance), missed: make(map[license.ResourceID]int),
+		looked: make(map[license.ResourceID]time.Time), fresh: make(map[string]bool), asked: make(map[string]question)}
 	s.processes = append(s.processes, p)
 	s.note(p, "begins")
 	return p
@@ -122,6 +135,7 @@ func (s *Sim) step(at int) {
 		return
 	}
 	s.processes = append(s.processes[:at], s.processes[at+1:]...)
+	p.ending = s.now
 	if !p.crashed && s.faulty && s.dice.chance(s.profile.crash) {
 		p.crashed = true // after its last call, before its answer is taken
 	}
@@ -156,7 +170,6 @@ func (p *process) enter(op string) {
 	}
 	p.give()
 	s.now = s.now.Add(s.dice.between(time.Millisecond, s.profile.latency))
-	s.stats.Calls++
 	if s.faulty && s.dice.chance(s.profile.crash) {
 		s.note(p, "dies before %s", op)
 		panic(crash{})
@@ -168,15 +181,23 @@ func (p *process) enter(op string) {
 func (p *process) fault(op string) (before, after error) {
 	p.enter(op)
 	s := p.sim
+	s.stats.Calls++
 	if !s.faulty {
 		return nil, nil
 	}
-	switch {
-	case s.dice.chance(s.profile.throttle):
-		s.note(p, "%s is throttled", op)
-		return errThrottled, nil
-	case s.dice.chance(s.profile.lost):
+	for try := 1; s.dice.chance(s.profile.throttle); try++ {
+		s.stats.Throttled++
+		if try >= s.profile.tries {
+			s.note(p, "%s is throttled", op)
+			p.hurt = true
+			return errThrottled, nil
+		}
+		s.stats.Calls++
+	}
+	if s.dice.chance(s.profile.lost) {
 		s.note(p, "%s: the answer will be lost", op)
+		s.stats.AnswersLost++
+		p.hurt = true
 		return nil, errLost
 	}
 	return nil, nil

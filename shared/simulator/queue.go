@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"licenseguard/shared/license"
 )
 
 const (
@@ -26,16 +28,27 @@ type queue struct {
 	polled   time.Time // when the next poll is
 }
 
-type message struct {
-	id       string
-	body     string
-	receives int
-	visible  time.Time
+// letter is what is sent, and what the checks need to know of it.
+type letter struct {
+	body  string
+	about license.ResourceID // the instance that an event names
+	alert string             // the alert's id
+	tick  bool
+	bad   bool // nobody can handle it
 }
 
-func (q *queue) send(body string, delay time.Duration) {
+type message struct {
+	letter
+	id       string
+	receives int
+	visible  time.Time
+	buried   bool // track put it to the dead letters, with the reason
+}
+
+func (q *queue) send(l letter, delay time.Duration) {
 	q.number++
-	q.messages = append(q.messages, &message{id: q.name + "-" + strconv.Itoa(q.number), body: body, visible: q.sim.now.Add(delay)})
+	q.sim.stats.Messages++
+	q.messages = append(q.messages, &message{letter: l, id: q.name + "-" + strconv.Itoa(q.number), visible: q.sim.now.Add(delay)})
 	q.pollAt(q.sim.now.Add(delay + q.sim.dice.between(0, time.Second)))
 }
 
@@ -69,6 +82,7 @@ func (q *queue) poll() {
 			rest = append(rest, m)
 		case m.receives >= maxReceives:
 			s.trace("queue %s: %s goes to the dead letters", q.name, m.id)
+			s.stats.Dead++
 			q.dead = append(q.dead, m)
 		case len(batch) < most:
 			if b == nil {
@@ -103,6 +117,7 @@ func (q *queue) deliver(b *box, batch []*message) {
 			Attributes: map[string]string{"ApproximateReceiveCount": strconv.Itoa(m.receives)}})
 	}
 	var out events.SQSEventResponse
+	b.batch = batch
 	s.run(b, q.role+" of "+q.name, func(ctx context.Context) (err error) {
 		if q.role == "track" {
 			out, err = b.track.Handle(ctx, in)
@@ -121,6 +136,9 @@ func (q *queue) deliver(b *box, batch []*message) {
 			again[f.ItemIdentifier] = true
 		}
 		for _, m := range batch {
+			if !failed && !again[m.id] {
+				s.acknowledged(b.p, m)
+			}
 			switch {
 			case failed || again[m.id]:
 				q.pollAt(m.visible.Add(100 * time.Millisecond))
@@ -151,7 +169,7 @@ func (q *queue) remove(m *message) {
 // redrive is what a person does with dead letters.
 func (q *queue) redrive() {
 	for _, m := range q.dead {
-		q.send(m.body, 0)
+		q.send(m.letter, 0)
 	}
 	q.dead = nil
 }

@@ -18,8 +18,9 @@ import (
 // Options of a run. The wraps plant bugs between the functions and their ports;
 // nil plants none.
 type Options struct {
-	Seed  uint64
-	Trace bool // keep the trace, not only its hash
+	Seed    uint64
+	Trace   bool   // keep the trace, not only its hash
+	Profile string // AllEventsLost, Harsh, or "" for what the seed says
 
 	wrapStore func(ledger.Store) ledger.Store
 	wrapSweep func(ledger.Store) ledger.Store
@@ -38,9 +39,14 @@ type Result struct {
 
 // Stats says how much happened.
 type Stats struct {
-	Calls, Crashes, Commits, Configured, Pages int
-	Machines, Stops, Tags, Buried              int
-	Alerts, Repeated, Overlapped               int // sent; of these sent before; of those by two deliveries at once
+	Calls, Throttled, AnswersLost, Crashes, Partial int // calls, tries included, and what became of them
+	CommitsTried, Refused, Commits, Configured      int // Refused: by a rival, as the dice said
+	Pages, Paged                                    int // Paged: runs with a license in pages
+	Events, EventsLost, EventsDoubled, EventsLate   int
+	Messages, Acknowledged, Buried, Dead            int // Buried: with a reason; Dead: received too often
+	Stale, Missing                                  int // answers of EC2
+	Machines, Stops, Tags                           int
+	Alerts, Repeated, Overlapped                    int // sent; of these sent before; of those by two deliveries at once
 }
 
 // Sim is one run.
@@ -56,20 +62,23 @@ type Sim struct {
 	hash    uint64
 	deflate *flate.Writer
 
-	cloud     *cloud
-	store     *memory
-	queues    map[string]*queue
-	stream    []record
-	readers   []*reader
-	boxes     []*box
-	processes []*process
-	idle      []*worker
-	current   *process
-	numbers   int
-	numbered  int
-	late      []string
-	archive   map[string]string
-	images    []string
+	cloud         *cloud
+	store         *memory
+	queues        map[string]*queue
+	stream        []record
+	readers       []*reader
+	boxes         []*box
+	processes     []*process
+	idle          []*worker
+	current       *process
+	numbers       int
+	numbered      int
+	late          []letter
+	archive       map[string]string
+	accounts      []string // that are watched
+	images        []string
+	templates     []string
+	factsWereLost bool
 	checks
 	stats      Stats
 	violations []string
@@ -98,12 +107,17 @@ func newSim(o Options) *Sim {
 		o.wrapMarks = func(m ledger.Marks) ledger.Marks { return m }
 	}
 	s := &Sim{options: o, dice: newDice(o.Seed), now: begin, tracing: o.Trace, archive: make(map[string]string), queues: make(map[string]*queue),
-		images: []string{"ami-0000000000000000a", "ami-0000000000000000b", "ami-0000000000000000c"}, checks: newChecks()}
-	s.profile = newProfile(s.dice)
+		images:    []string{"ami-0000000000000000a", "ami-0000000000000000b", "ami-0000000000000000c"},
+		templates: []string{"lt-0000000000000000a", "lt-0000000000000000b"}, checks: newChecks()}
+	s.profile = newProfile(s.dice, o.Profile)
+	s.accounts = []string{account}
+	if s.dice.chance(0.3) {
+		s.accounts = append(s.accounts, second)
+	}
 	s.cloud = &cloud{sim: s, byID: make(map[string]*machine)}
 	s.store = newMemory(s, s.profile.packed)
 	for _, q := range []*queue{
-		{name: "intake", role: "track", batch: s.profile.batch, readers: 5},
+		{name: intakeQueue, role: "track", batch: s.profile.batch, readers: 5},
 		{name: alertQueue, role: "publish", batch: 10, readers: 4},
 		{name: eventQueue, role: "publish", batch: 10, readers: 4},
 	} {
@@ -186,6 +200,7 @@ func (s *Sim) runnable() (indexes []int, wake time.Time) {
 // late.
 func (s *Sim) play() {
 	defer func() {
+		s.stats.Machines = len(s.cloud.machines)
 		for _, p := range s.processes {
 			p.kill()
 		}
@@ -208,10 +223,12 @@ func (s *Sim) play() {
 	if len(s.violations) > 0 {
 		return
 	}
+	if s.profile.deaf {
+		return
+	}
 	s.trace("== days later")
 	s.daysLater()
 	s.verify()
-	s.stats.Machines = len(s.cloud.machines)
 }
 
 // calm ends the faults, sweeps once, and lets pass what waits.
@@ -225,18 +242,31 @@ func (s *Sim) calm() {
 	s.advance(time.Time{})
 	s.queues[alertQueue].redrive()
 	s.queues[eventQueue].redrive()
+	if s.profile.deaf {
+		s.now = s.now.Add(time.Minute)
+		s.startSweep()
+		s.advance(time.Time{})
+		return
+	}
+	if s.profile.unswept { // nothing was lost, so nothing else has to help
+		s.queues[intakeQueue].redrive()
+		s.advance(time.Time{})
+	}
 	for range 3 {
 		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
 		s.tick()
 		s.advance(time.Time{})
 	}
-	s.startSweep()
-	s.advance(time.Time{})
-	s.ticks()
+	if !s.profile.unswept {
+		s.startSweep()
+		s.advance(time.Time{})
+	}
+	s.ticks(s.now.Add(3 * time.Hour))
 }
 
-// ticks lets minutes and hours pass until nothing is due or pending.
-func (s *Sim) ticks() {
+// ticks lets minutes and hours pass until nothing is pending, or due before the
+// horizon.
+func (s *Sim) ticks(horizon time.Time) {
 	const most = 300
 	for range most {
 		for _, g := range s.cloud.groups {
@@ -246,7 +276,7 @@ func (s *Sim) ticks() {
 		if len(s.violations) > 0 {
 			return
 		}
-		next := s.nextDue()
+		next := s.nextDue(horizon)
 		if next.IsZero() {
 			return
 		}
@@ -260,8 +290,9 @@ func (s *Sim) ticks() {
 	s.violate("something is pending or due for ever: %s", s.pendingText())
 }
 
-// nextDue returns when the next tick has work.
-func (s *Sim) nextDue() time.Time {
+// nextDue returns when the next tick has work. What falls due after the horizon
+// waits.
+func (s *Sim) nextDue(horizon time.Time) time.Time {
 	var next time.Time
 	earlier := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
@@ -272,7 +303,9 @@ func (s *Sim) nextDue() time.Time {
 		earlier(a.NotBefore)
 	}
 	for _, l := range s.store.licenses {
-		earlier(l.Due)
+		if !l.Due.After(later(horizon, s.now)) {
+			earlier(l.Due)
+		}
 	}
 	return next
 }
@@ -293,18 +326,20 @@ func (s *Sim) pendingText() string {
 
 // daysLater delivers what was held back for days, twice and in disorder.
 func (s *Sim) daysLater() {
-	s.now = s.now.Add(s.dice.between(20*time.Minute, 6*24*time.Hour))
+	then := s.now.Add(s.dice.between(20*time.Minute, 6*24*time.Hour))
+	s.ticks(then)
+	s.now = later(s.now, then)
 	for range min(len(s.late), 12) {
-		s.queues["intake"].send(s.late[s.dice.IntN(len(s.late))], s.dice.between(0, 3*time.Second))
+		s.queues[intakeQueue].send(s.late[s.dice.IntN(len(s.late))], s.dice.between(0, 3*time.Second))
 	}
 	s.advance(time.Time{})
-	s.ticks()
+	s.ticks(s.now.Add(pick(s.dice, 3*time.Hour, 40*24*time.Hour)))
 }
 
 // tick is the one-minute schedule of track and of enforce.
 func (s *Sim) tick() {
 	if !s.faulty || !s.dice.chance(s.profile.tickLost) {
-		s.queues["intake"].send(s.body(tickEvent, s.now), 0)
+		s.queues[intakeQueue].send(letter{body: s.body(tickEvent, account, home, s.now), tick: true}, 0)
 	}
 	if s.faulty && s.dice.chance(s.profile.tickLost) {
 		return
@@ -335,6 +370,7 @@ func (s *Sim) startSweep() {
 func (s *Sim) configure(wanted license.Configuration, done func()) {
 	b := s.newBox("person")
 	again := false
+	s.configuring[wanted.ID]++
 	s.run(b, "person", func(ctx context.Context) error {
 		_, err := b.tracker.Configure(ctx, wanted, "a person")
 		var field *license.FieldError
@@ -343,9 +379,14 @@ func (s *Sim) configure(wanted license.Configuration, done func()) {
 		return err
 	}, func(crashed bool) {
 		if crashed || again {
-			s.after(s.dice.between(time.Second, 30*time.Second), func() { s.configure(wanted, done) })
+			s.after(s.dice.between(time.Second, 30*time.Second), func() {
+				s.configuring[wanted.ID]--
+				s.configure(wanted, done)
+			})
 			return
 		}
+		s.configuring[wanted.ID]--
+		s.checkConfigured(b.p, wanted.ID)
 		done()
 	})
 }

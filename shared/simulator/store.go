@@ -38,6 +38,7 @@ func (m *memory) Load(_ context.Context, id string) (*ledger.License, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ledger.ErrNotFound, id)
 	}
+	m.sim.read(id)
 	return l.Clone(), nil
 }
 
@@ -131,6 +132,7 @@ func (m *memory) LoadFacts(_ context.Context, ids []license.ResourceID) (map[lic
 func (m *memory) SaveFacts(_ context.Context, list []ledger.Facts) error {
 	for _, f := range list {
 		m.facts[f.Instance.ID] = f
+		delete(m.sim.recorded, f.Instance.ID)
 	}
 	return nil
 }
@@ -194,33 +196,4 @@ func (m *memory) Marked(_ context.Context, id string) (bool, error) {
 func (m *memory) Mark(_ context.Context, id string, at time.Time) error {
 	m.marks[id] = at
 	return nil
-}
-
-// rivals makes commits fail as DynamoDB's do: refused for a rival's
-// transaction, or refused at the SDK's second try because the first one, whose
-// answer was lost, was applied.
-type rivals struct {
-	ledger.Store
-	b *box
-}
-
-func (r rivals) Commit(ctx context.Context, c ledger.Commit) error {
-	s := r.b.p.sim
-	if !s.faulty || !s.dice.chance(s.profile.conflict) {
-		return r.Store.Commit(ctx, c)
-	}
-	id := c.License.Configuration.ID
-	if s.dice.chance(0.7) {
-		s.note(r.b.p, "commit of %s meets a rival transaction", id)
-		return &ledger.Conflict{License: id}
-	}
-	if err := r.Store.Commit(ctx, c); err != nil {
-		return err
-	}
-	s.note(r.b.p, "commit of %s is applied, and refused at the SDK's second try", id)
-	conflict := &ledger.Conflict{License: id}
-	if newer, err := s.store.Load(ctx, id); err == nil && len(c.Dirty) == 0 && !c.Configured {
-		conflict.Newer = newer
-	}
-	return conflict
 }

@@ -2,12 +2,17 @@ package simulator
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"licenseguard/shared/catalog"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/publish"
+	"licenseguard/shared/snapshot"
 )
 
 // verify checks, when all is quiet, that the ledger equals the cloud, that all
@@ -32,15 +37,21 @@ func (s *Sim) verify() {
 	if len(s.store.actions) > 0 {
 		s.violate("actions are left: %s", s.pendingText())
 	}
+	if s.profile.deaf {
+		s.verifySwept()
+		return
+	}
 	configurations, _, _ := s.store.Configurations(nil) //nolint:staticcheck // memory needs no context
 	for i := range configurations {
 		l := s.store.licenses[configurations[i].ID]
-		s.checkLicense(l)
+		s.checkLicense(l, s.now)
 		if l.Unsettled {
 			s.violate("%s is not settled", l.Configuration.ID)
 		}
 		s.recount(l)
+		s.verifyPosition(l)
 		s.verifyAnswers(l)
+		s.verifyExpiry(l)
 		s.verifyLog(l)
 	}
 	for id, n := range s.alerts {
@@ -53,12 +64,11 @@ func (s *Sim) verify() {
 // recount counts the cloud by itself and compares.
 func (s *Sim) recount(l *ledger.License) {
 	c := &l.Configuration
-	rules := rulesOf(c.Rules[len(c.Rules)-1].Text)
+	rules := rulesOf(s.rulesAt(c, s.now).Text)
 	want := make(map[license.ResourceID]int64)
 	for _, m := range s.cloud.machines {
 		in := m.in
-		on := in.State == license.Pending || in.State == license.Running || in.State == license.Stopping || in.State == license.ShuttingDown
-		if !on && !(in.State == license.Stopped && rules["includedStoppedInstances"] == "True") || !s.holds(c, in) {
+		if !consumes(rules, in.State) || !slices.Contains(s.accounts, m.account()) || !s.holds(c, in) {
 			continue
 		}
 		size := sizes[in.Type]
@@ -70,11 +80,20 @@ func (s *Sim) recount(l *ledger.License) {
 		case c.CountingType == license.CountVCPU:
 			want[in.ID] = size.vcpus
 		case in.HostID != "":
-			want[license.NewResourceID(account, region, in.HostID)] = 48
+			want[license.NewResourceID(m.account(), home, in.HostID)] = hostUnits(c)
+		case c.CountingType == license.CountSocket:
+			want[in.ID] = 2
 		case in.CPUOptions.Known():
 			want[in.ID] = in.CPUOptions.Cores
 		default:
 			want[in.ID] = size.cores
+		}
+	}
+	if days, err := strconv.Atoi(rules["licenseAffinityToHost"]); err == nil {
+		for h, since := range s.assigned {
+			if h.license == c.ID && s.now.Before(since.Add(time.Duration(days)*24*time.Hour)) {
+				want[h.instance] = hostUnits(c)
+			}
 		}
 	}
 	var sum int64
@@ -99,6 +118,23 @@ func (s *Sim) recount(l *ledger.License) {
 	}
 	if sum != l.Totals.Deployed() {
 		s.violate("%s: %d deployed, the ledger says %d", c.ID, sum, l.Totals.Deployed())
+	}
+}
+
+// hostUnits is what a Dedicated Host of the world uses.
+func hostUnits(c *license.Configuration) int64 {
+	if c.CountingType == license.CountSocket {
+		return 2
+	}
+	return 48
+}
+
+func consumes(rules map[string]string, state license.State) bool {
+	switch state {
+	case license.Pending, license.Running, license.Stopping, license.ShuttingDown:
+		return true
+	default:
+		return state == license.Stopped && rules["includedStoppedInstances"] == "True"
 	}
 }
 
@@ -132,6 +168,9 @@ func rulesOf(text []string) map[string]string {
 // rests on an estimate or on what only the ledger knows.
 func (s *Sim) verifyAnswers(l *ledger.License) {
 	c := &l.Configuration
+	if expired(c, s.now) {
+		return // nothing is stopped then
+	}
 	if !c.HardLimit || c.Status == license.Disabled || c.Enforcement.Mode == license.Observe {
 		return
 	}
@@ -150,6 +189,49 @@ func (s *Sim) verifyAnswers(l *ledger.License) {
 				s.violate("%s: %s is noted as stopped, and runs", c.ID, m.Instance.AWSID())
 			}
 		}
+	}
+}
+
+// verifySwept: after one sweep, and nothing else, the ledger is the cloud.
+func (s *Sim) verifySwept() {
+	for _, l := range s.store.licenses {
+		s.checkLicense(l, s.now)
+		s.recount(l)
+		s.verifyPosition(l)
+	}
+}
+
+// verifyPosition: what is reported is what the entries add up to.
+func (s *Sim) verifyPosition(l *ledger.License) {
+	p := snapshot.PositionOf(l, s.now)
+	facts, _ := s.store.LoadFacts(nil, l.Instances()) //nolint:staticcheck // memory needs no context
+	var consumed int64
+	for _, u := range snapshot.UsagesOf(l, facts, s.now, catalog.Embedded()) {
+		consumed += u.Consumed
+	}
+	if p.Consumed != l.Totals.Deployed() || p.Covered != l.Totals.Covered || p.Over != l.Totals.Over || consumed != p.Consumed {
+		s.violate("%s: the position says %d, %d covered, %d over; its rows add up to %d; the totals are %+v", l.Configuration.ID, p.Consumed, p.Covered, p.Over, consumed, l.Totals)
+	}
+}
+
+// verifyExpiry: the notice that holds now was sent.
+func (s *Sim) verifyExpiry(l *ledger.License) {
+	c := &l.Configuration
+	if c.Expiry.IsZero() || c.Status == license.Disabled {
+		return
+	}
+	for _, days := range []int{0, 30, 60, 90, 120} {
+		if s.now.Before(c.Expiry.AddDate(0, 0, -days)) {
+			continue
+		}
+		prefix := fmt.Sprintf("%s/%s/%d/", c.ID, ledger.AlertExpiry, days)
+		for id := range s.alerts {
+			if strings.HasPrefix(id, prefix) {
+				return
+			}
+		}
+		s.violate("%s ends at %s, and there was no notice of %d days", c.ID, c.Expiry, days)
+		return
 	}
 }
 
@@ -188,7 +270,7 @@ func (s *Sim) verifyLog(l *ledger.License) {
 		}
 		for _, row := range rows {
 			if row.InstanceID != "" {
-				replay[row.InstanceID] = last{row: row, on: row.Verdict != string(ledger.Released)}
+				replay[row.ResourceARN+" "+row.InstanceID] = last{row: row, on: row.Verdict != string(ledger.Released)}
 			}
 		}
 		if r == l.Revision && rows[0].Deployed != l.Totals.Deployed() {
@@ -201,8 +283,9 @@ func (s *Sim) verifyLog(l *ledger.License) {
 		e := &l.Entries[i]
 		for j := range e.Members {
 			m := &e.Members[j]
-			held[m.Instance.AWSID()] = true
-			got := replay[m.Instance.AWSID()]
+			key := e.Resource.ARN() + " " + m.Instance.AWSID()
+			held[key] = true
+			got := replay[key]
 			if m.Consuming(&rules) && (got.row.Verdict != string(e.Verdict) || got.row.Licenses != e.Licenses || got.row.State != string(m.State)) {
 				s.violate("%s: by the log %s is %s %s with %d licenses, by the ledger %s %s with %d", id, m.Instance.AWSID(),
 					got.row.State, got.row.Verdict, got.row.Licenses, m.State, e.Verdict, e.Licenses)
@@ -210,7 +293,7 @@ func (s *Sim) verifyLog(l *ledger.License) {
 		}
 	}
 	for instance, got := range replay {
-		if got.on && !held[instance] && strings.Contains(got.row.ResourceARN, ":instance/") {
+		if got.on && !held[instance] {
 			s.violate("%s: by the log %s is %s, the ledger does not have it", id, instance, got.row.Verdict)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"licenseguard/shared/license"
@@ -12,13 +13,20 @@ import (
 // furnish makes the licenses and the hosts, before anything fails.
 func (s *Sim) furnish() {
 	d := s.dice
-	for i := range 2 {
-		s.cloud.hosts = append(s.cloud.hosts, license.Host{ID: license.NewResourceID(account, region, fmt.Sprintf("h-%017x", i+1)),
-			Family: "m5", State: "available", Cores: 48, Sockets: 2})
+	crowded := d.chance(0.05) // so many hosts that a license is kept in pages
+	s.addHosts(account, 2)
+	if crowded {
+		s.addHosts(account, 16+d.IntN(12))
+	}
+	if len(s.accounts) > 1 {
+		s.addHosts(second, 1)
 	}
 	for i := range 1 + d.IntN(3) {
 		c := license.Configuration{ID: fmt.Sprintf("lic-%d", i+1), Name: fmt.Sprintf("License %d", i+1)}
-		c.CountingType = pick(d, license.CountInstance, license.CountInstance, license.CountVCPU, license.CountVCPU, license.CountCore)
+		c.CountingType = pick(d, license.CountInstance, license.CountInstance, license.CountVCPU, license.CountVCPU, license.CountCore, license.CountSocket)
+		if crowded && i == 0 {
+			c.CountingType = pick(d, license.CountCore, license.CountSocket)
+		}
 		if !d.chance(0.05) {
 			count := int64(1 + d.IntN(8))
 			switch c.CountingType {
@@ -26,34 +34,79 @@ func (s *Sim) furnish() {
 				count *= int64(1 + d.IntN(4))
 			case license.CountCore:
 				count *= pick[int64](d, 1, 2, 12)
+			case license.CountSocket:
+				count *= 2
+			}
+			if crowded && i == 0 {
+				count *= 6
 			}
 			c.Count, c.HardLimit = &count, d.chance(0.85)
 		}
 		c.Enforcement = license.Enforcement{Mode: pick(d, license.Stop, license.Stop, license.Stop, license.Tag, license.Observe),
 			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute)}
 		c.Associations = s.associations()
-		if rules := s.rules(c.CountingType); d.chance(0.3) {
+		if crowded && i == 0 {
+			c.Associations[0] = license.Association{Kind: license.ByAMI, Value: s.images[0]}
+		}
+		if rules := s.rules(c.CountingType); d.chance(0.4) {
 			c.Rules = []license.RuleVersion{{Text: rules}}
+		}
+		if d.chance(0.1) {
+			c.Expiry = s.expiry()
 		}
 		s.configure(c, func() {})
 	}
 	s.advance(time.Time{})
 	if len(s.store.licenses) == 0 {
 		s.furnish() // refused; another try
+		return
 	}
 	s.now = s.now.Add(d.between(time.Second, time.Minute))
+	if crowded {
+		for i := range s.cloud.hosts {
+			s.after(d.between(0, 5*time.Minute), func() { s.launchOn(i) })
+		}
+	}
+}
+
+func (s *Sim) addHosts(account string, n int) {
+	for range n {
+		id := license.NewResourceID(account, home, fmt.Sprintf("h-%017x", len(s.cloud.hosts)+1))
+		s.cloud.hosts = append(s.cloud.hosts, license.Host{ID: id, Family: "m5", State: "available", Cores: 48, Sockets: 2})
+	}
+}
+
+// expiry is soon, or so that a notice falls due.
+func (s *Sim) expiry() time.Time {
+	soon := s.now.Add(s.dice.between(10*time.Minute, 2*time.Hour))
+	return soon.AddDate(0, 0, pick(s.dice, 0, 0, 2, 30, 60, 120)).Truncate(time.Second)
 }
 
 func (s *Sim) associations() []license.Association {
 	d := s.dice
 	out := []license.Association{{Kind: license.ByAMI, Value: s.images[d.IntN(2)]}}
-	if d.chance(0.2) {
-		out = append(out, license.Association{Kind: license.ByTag, Value: "app=db*"})
-	}
 	if d.chance(0.1) {
 		out[0] = license.Association{Kind: license.ByTag, Value: "app"}
 	}
+	if d.chance(0.35) {
+		out = append(out, s.association())
+	}
 	return out
+}
+
+// association is one of the rarer kinds.
+func (s *Sim) association() license.Association {
+	d := s.dice
+	switch d.IntN(5) {
+	case 0:
+		return license.Association{Kind: license.ByLaunchTemplate, Value: s.templates[d.IntN(2)]}
+	case 1:
+		return license.Association{Kind: license.ByInstance, Value: instanceID(d.IntN(len(s.cloud.machines) + 4))}
+	case 2:
+		return license.Association{Kind: license.ByHost, Value: s.cloud.hosts[d.IntN(len(s.cloud.hosts))].ID.AWSID()}
+	default:
+		return license.Association{Kind: license.ByTag, Value: pick(d, "app=db*", "app=web")}
+	}
 }
 
 func (s *Sim) rules(counting license.CountingType) []string {
@@ -62,7 +115,9 @@ func (s *Sim) rules(counting license.CountingType) []string {
 	case license.CountVCPU:
 		from = append(from, "#maximumVcpus=4", "#honorVcpuOptimization=True")
 	case license.CountCore:
-		from = append(from, "#maximumCores=2")
+		from = append(from, "#maximumCores=2", "#licenseAffinityToHost=1", "#licenseAffinityToHost=3")
+	case license.CountSocket:
+		from = append(from, "#maximumSockets=1", "#licenseAffinityToHost=1", "#licenseAffinityToHost=3")
 	}
 	if s.dice.chance(0.25) {
 		return []string{"#includedStoppedInstances=True"}
@@ -76,13 +131,18 @@ func (s *Sim) schedule(end time.Time) {
 	anytime := func() time.Time { return s.now.Add(d.between(0, end.Sub(s.now))) }
 	for t := s.now.Truncate(time.Minute).Add(time.Minute); t.Before(end); t = t.Add(time.Minute) {
 		s.agenda.add(t, func() {
-			if next := s.nextDue(); !next.IsZero() && !next.After(s.now) || s.dice.chance(0.1) {
+			if next := s.nextDue(s.now); !next.IsZero() && !next.After(s.now) || s.dice.chance(0.1) {
 				s.tick()
 			}
 		})
 	}
-	for range d.IntN(3) {
-		s.agenda.add(anytime(), s.startSweep)
+	if !s.profile.unswept && !s.profile.deaf {
+		for range d.IntN(3) {
+			s.agenda.add(anytime(), s.startSweep)
+		}
+	}
+	if d.chance(s.profile.factsLost) {
+		s.agenda.add(anytime(), s.loseFacts)
 	}
 	for range 1 + d.IntN(4) {
 		at := anytime()
@@ -99,7 +159,7 @@ func (s *Sim) schedule(end time.Time) {
 		}
 	}
 	if d.chance(0.3) {
-		g := &group{name: "web", image: s.images[d.IntN(2)], kind: "m5.large", desired: 1 + d.IntN(3)}
+		g := &group{name: "web", account: s.accounts[d.IntN(len(s.accounts))], image: s.images[d.IntN(2)], kind: "m5.large", desired: 1 + d.IntN(3)}
 		s.cloud.groups = append(s.cloud.groups, g)
 		for t := s.now; t.Before(end); t = t.Add(d.between(20*time.Second, 2*time.Minute)) {
 			s.agenda.add(t, func() { s.cloud.scale(g) })
@@ -110,10 +170,30 @@ func (s *Sim) schedule(end time.Time) {
 		at := anytime()
 		for range 150 {
 			s.agenda.add(at.Add(d.between(0, 2*time.Minute)), func() {
-				s.cloud.launch(license.Instance{Type: "m5.large", ImageID: s.images[0]}, nil)
+				s.cloud.launch(account, license.Instance{Type: "m5.large", ImageID: s.images[0]}, nil)
 			})
 		}
 	}
+}
+
+// loseFacts is a table that was restored without some of its items.
+func (s *Sim) loseFacts() {
+	for _, id := range slices.Sorted(maps.Keys(s.store.facts)) {
+		if s.dice.chance(0.3) {
+			s.trace("the facts of %s are lost", id.AWSID())
+			s.factsWereLost = true
+			delete(s.store.facts, id)
+			delete(s.recorded, id)
+		}
+	}
+}
+
+// launchOn starts an instance on a Dedicated Host.
+func (s *Sim) launchOn(host int) {
+	h := s.cloud.hosts[host].ID
+	owner, _, _ := h.Parts()
+	s.cloud.launch(owner, license.Instance{Type: "m5.large", ImageID: s.images[0], CPUOptions: license.CPUOptions{Cores: 1, ThreadsPerCore: 2},
+		Tenancy: license.TenancyDedicatedHost, HostID: h.AWSID()}, nil)
 }
 
 func (s *Sim) launchOne() {
@@ -130,17 +210,24 @@ func (s *Sim) launchOne() {
 	if d.chance(0.1) {
 		in.CPUOptions.ThreadsPerCore = 1
 	}
+	in.Tags = make(map[string]string)
 	if d.chance(0.15) {
-		in.Tags = map[string]string{"app": pick(d, "db-1", "web", "")}
+		in.Tags["app"] = pick(d, "db-1", "web", "")
+	}
+	if d.chance(0.15) {
+		in.Tags[license.TagLaunchTemplate] = s.templates[d.IntN(2)]
 	}
 	if d.chance(0.08) {
 		in.Spot, in.SpotPersistent = true, d.chance(0.4)
 	}
+	owner := s.accounts[d.IntN(len(s.accounts))]
 	if d.chance(0.15) && in.Type != unknownType {
-		in.Tenancy, in.HostID = license.TenancyDedicatedHost, s.cloud.hosts[d.IntN(len(s.cloud.hosts))].ID.AWSID()
+		h := s.cloud.hosts[d.IntN(len(s.cloud.hosts))].ID
+		owner, _, _ = h.Parts()
+		in.Tenancy, in.HostID = license.TenancyDedicatedHost, h.AWSID()
 	}
 	in.StopProtected = d.chance(0.06)
-	m := s.cloud.launch(in, nil)
+	m := s.cloud.launch(owner, in, nil)
 	s.cloud.shield(m)
 }
 
@@ -152,11 +239,20 @@ func (s *Sim) someone() {
 		return
 	}
 	switch {
-	case d.chance(0.02): // an instance that EC2 does not know
-		s.emit(stateEvent("i-0ffffffffffffffff", license.Running))
+	case d.chance(0.03): // an instance that EC2 does not know
+		id := "i-0ffffffffffffffff"
+		s.emit(account, home, license.NewResourceID(account, home, id), stateEvent(id, license.Running))
+		return
+	case d.chance(0.02): // one of somebody else, or somewhere else
+		owner, where := foreign, home
+		if d.chance(0.5) {
+			owner, where = account, abroad
+		}
+		id := "i-0eeeeeeeeeeeeeeee"
+		s.emit(owner, where, license.NewResourceID(owner, where, id), stateEvent(id, license.Running))
 		return
 	case d.chance(0.02): // a message that nobody can read
-		s.queues["intake"].send(pick(d, "", "{", `{"id":1}`), 0)
+		s.queues[intakeQueue].send(letter{body: pick(d, "", "{", `{"id":1}`), bad: true}, 0)
 		return
 	}
 	m := c.machines[d.IntN(len(c.machines))]
@@ -173,13 +269,15 @@ func (s *Sim) someone() {
 			m.in.CPUOptions = license.CPUOptions{Cores: size.cores, ThreadsPerCore: size.vcpus / size.cores}
 			c.remember(m)
 			s.trace("cloud: %s becomes a %s", id, m.in.Type)
-			s.emit(callEvent(id, "ModifyInstanceAttribute"))
+			c.emit(m, callEvent(id, "ModifyInstanceAttribute"))
 		}
 	case m.in.State == license.Stopped && m.group == nil && d.chance(0.15) && m.in.HostID != "":
-		m.in.HostID = c.hosts[d.IntN(len(c.hosts))].ID.AWSID()
+		if h := c.hosts[d.IntN(len(c.hosts))].ID; strings.HasPrefix(string(h), m.account()+"/") {
+			m.in.HostID = h.AWSID()
+		}
 		c.remember(m)
 		s.trace("cloud: %s moves to %s", id, m.in.HostID)
-		s.emit(callEvent(id, "ModifyInstancePlacement"))
+		c.emit(m, callEvent(id, "ModifyInstancePlacement"))
 	case m.in.State == license.Stopped && m.group == nil && d.chance(0.8):
 		c.up(m)
 	case m.in.State == license.Stopped && m.group == nil:
@@ -189,20 +287,20 @@ func (s *Sim) someone() {
 	case d.chance(0.4):
 		value := pick(d, "db-2", "web", "db-3")
 		c.tag(m, "app", &value)
-		s.emit(callEvent(id, "CreateTags"))
+		c.emit(m, callEvent(id, "CreateTags"))
 	case d.chance(0.3):
 		c.tag(m, "app", nil)
-		s.emit(callEvent(id, "CreateTags"))
+		c.emit(m, callEvent(id, "CreateTags"))
 	case d.chance(0.3):
 		value := pick(d, "true", "false")
 		c.tag(m, license.TagProtected, &value)
-		s.emit(callEvent(id, "CreateTags"))
+		c.emit(m, callEvent(id, "CreateTags"))
 	default:
 		m.in.StopProtected = !m.in.StopProtected
 		c.shield(m)
 		c.remember(m)
 		s.trace("cloud: %s has stop protection %v", id, m.in.StopProtected)
-		s.emit(callEvent(id, "ModifyInstanceAttribute"))
+		c.emit(m, callEvent(id, "ModifyInstanceAttribute"))
 	}
 }
 
@@ -213,7 +311,7 @@ func (s *Sim) changeConfiguration() {
 	c := s.store.licenses[ids[d.IntN(len(ids))]].Configuration
 	c.Associations = slices.Clone(c.Associations)
 	what := ""
-	switch d.IntN(9) {
+	switch d.IntN(12) {
 	case 0, 1:
 		if c.Count == nil {
 			return
@@ -227,6 +325,17 @@ func (s *Sim) changeConfiguration() {
 			c.Rules = []license.RuleVersion{{Text: s.rules(c.CountingType)}}
 		}
 		what = fmt.Sprintf("rules %v", c.Rules[0].Text)
+	case 9, 10:
+		from := s.now.Add(d.between(time.Minute, 40*time.Minute)).Truncate(time.Second)
+		now := s.rulesAt(&c, s.now)
+		c.Rules = []license.RuleVersion{{Effective: now.Effective, Text: now.Text}, {Effective: from, Text: s.rules(c.CountingType)}}
+		what = fmt.Sprintf("rules %v from %s on", c.Rules[1].Text, from.Format(time.TimeOnly))
+	case 11:
+		c.Expiry = s.expiry()
+		if d.chance(0.3) {
+			c.Expiry = time.Time{}
+		}
+		what = fmt.Sprintf("expiry %s", c.Expiry)
 	case 3:
 		c.Enforcement.Mode = pick(d, license.Stop, license.Tag, license.Observe)
 		what = "mode " + string(c.Enforcement.Mode)
@@ -242,7 +351,7 @@ func (s *Sim) changeConfiguration() {
 	case 6, 7:
 		add := license.Association{Kind: license.ByAMI, Value: s.images[d.IntN(3)]}
 		if d.chance(0.3) {
-			add = license.Association{Kind: license.ByTag, Value: pick(d, "app=db*", "app=web")}
+			add = s.association()
 		}
 		if slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Kind == add.Kind && a.Value == add.Value }) {
 			return

@@ -335,5 +335,26 @@ func (t *Tracker) FoldDue(ctx context.Context) (changes int, err error) {
 			changes++
 		}
 	}
+	failed = append(failed, t.countStopped(ctx))
 	return changes, errors.Join(failed...)
+}
+
+// beginTime is how long after its beginning a rule version is looked for: some
+// ticks may be lost.
+const beginTime = 5 * time.Minute
+
+// countStopped claims what is on record again when a rule version has just begun
+// that counts stopped instances: a license does not hold what stopped before.
+func (t *Tracker) countStopped(ctx context.Context) error {
+	if _, err := t.refresh(ctx); err != nil {
+		return fmt.Errorf("read configurations: %w", err)
+	}
+	now := t.Now()
+	begun := func(v license.RuleVersion) bool {
+		return v.Rules.IncludeStopped && !v.Effective.After(now) && now.Sub(v.Effective) < beginTime
+	}
+	if !slices.ContainsFunc(t.configurations, func(c license.Configuration) bool { return slices.ContainsFunc(c.Rules, begun) }) {
+		return nil
+	}
+	return t.Reassociate(ctx)
 }

@@ -53,6 +53,9 @@ func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error
 	if err := t.release(ctx, s, missing, &report); err != nil {
 		return report, fmt.Errorf("sweep account %s: %w", account, err)
 	}
+	if err := t.adopt(ctx, s, &report); err != nil {
+		return report, fmt.Errorf("sweep account %s: %w", account, err)
+	}
 	report.Took = t.Now().Sub(start)
 	return report, nil
 }
@@ -155,31 +158,4 @@ func (t *Tracker) lookAgain(ctx context.Context, s Scope, ids []license.Resource
 		}
 	}
 	return still, nil
-}
-
-// releaseOrphans releases members whose facts are lost.
-func (t *Tracker) releaseOrphans(ctx context.Context, ids []license.ResourceID, now time.Time, report *SweepReport) error {
-	facts, err := t.Store.LoadFacts(ctx, ids)
-	if err != nil {
-		return err
-	}
-	var claims []ledger.Claim
-	for _, id := range ids {
-		if _, ok := facts[id]; !ok {
-			claims = append(claims, ledger.Claim{Instance: license.Instance{ID: id}, Gone: true, Observed: now, Happened: now})
-		}
-	}
-	if len(claims) == 0 {
-		return nil
-	}
-	for i := range t.configurations {
-		_, result, err := t.committer().Apply(ctx, t.configurations[i].ID, ledger.Batch{Claims: slices.Clone(claims)})
-		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-			return err
-		}
-		if result.Change != nil {
-			report.Changes++
-		}
-	}
-	return nil
 }

@@ -1,0 +1,188 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"licenseguard/shared/config"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// checkIntents judges each new stop intent by what is true, at the instant of
+// its commit; what only the last look could tell, at the instant of that look.
+func (s *Sim) checkIntents(before, after *ledger.License, at time.Time) {
+	for i := range after.Entries {
+		e := &after.Entries[i]
+		for j := range e.Members {
+			m := &e.Members[j]
+			if m.Intent.At.IsZero() {
+				continue
+			}
+			if before != nil {
+				if _, was := before.Find(m.Instance); was != nil && was.Intent.At.Equal(m.Intent.At) {
+					continue
+				}
+			}
+			wrong := s.wrong(after, e, m, at)
+			s.grants[holding{after.Configuration.ID, m.Instance}] = grant{at: s.now, action: m.Intent.Action, launch: m.Generation.Launch, wrong: wrong}
+			s.trace("    intent of %s to %s %s: %s", after.Configuration.ID, m.Intent.Action, m.Instance.AWSID(), wrong)
+			if wrong != "" {
+				s.violate("%s r%d: intent to %s %s: %s", after.Configuration.ID, after.Revision, m.Intent.Action, m.Instance.AWSID(), wrong)
+			}
+		}
+	}
+}
+
+// wrong tells why an instance must not be answered so, or "".
+func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at time.Time) string {
+	c := &l.Configuration
+	stop := m.Intent.Action == license.Stop
+	truth := s.cloud.byID[m.Instance.AWSID()]
+	if truth == nil {
+		return "there is no such instance"
+	}
+	looked := s.now
+	if at, ok := s.current.looked[m.Instance]; ok {
+		looked = at
+	}
+	seen, found := truth.at(looked)
+	switch {
+	case stop && c.Enforcement.Mode != license.Stop, c.Enforcement.Mode == license.Observe:
+		return "the license is in mode " + string(c.Enforcement.Mode)
+	case !c.HardLimit || c.Count == nil || c.Status == license.Disabled:
+		return "the license has no hard limit, or is disabled"
+	case expired(c, at):
+		return "the licenses expired"
+	case !slices.Contains(s.accounts, truth.account()):
+		return "it is in an account that nobody watches"
+	case e.Verdict != ledger.Over && len(m.Broken) == 0:
+		return "it is " + string(e.Verdict)
+	case e.Verdict == ledger.Over && l.Totals.Deployed() <= *c.Count:
+		return "there is no overrun"
+	case e.Verdict == ledger.Over && !surelyBroken(m) && (e.Estimated || surely(l) <= *c.Count):
+		return "the overrun rests on estimates"
+	case !found:
+		return "it was gone when it was looked at"
+	case !seen.LaunchTime.Equal(m.Generation.Launch):
+		return "it was another launch when it was looked at"
+	case !seen.LaunchTime.After(s.overruns[holding{c.ID, m.Instance}].tightened), !seen.LaunchTime.After(s.answers[c.ID]):
+		return "it was launched before the last change that tightened"
+	case !s.appliedAt(c.ID, seen):
+		return "it was launched before the association"
+	case truth.in.LaunchTime.Equal(seen.LaunchTime) && truth.seen.After(seen.LaunchTime.Add(17*time.Minute)):
+		return "it was found long after its launch"
+	case !stop:
+		return ""
+	case truth.group != nil:
+		return "Auto Scaling would replace it"
+	case seen.Spot && !seen.SpotPersistent:
+		return "it is one-time Spot"
+	case seen.Type == storeType:
+		return "it has an instance store"
+	case seen.StopProtected || seen.Tags[license.TagProtected] == "true":
+		return "it is protected"
+	}
+	return ""
+}
+
+// surely adds up what does not rest on estimates.
+func surely(l *ledger.License) (sum int64) {
+	for i := range l.Entries {
+		if e := &l.Entries[i]; !e.Estimated && e.Verdict != ledger.Released {
+			sum += e.Licenses
+		}
+	}
+	return sum
+}
+
+func surelyBroken(m *ledger.Member) bool {
+	return slices.ContainsFunc(m.Broken, func(v license.Violation) bool { return !v.Estimated })
+}
+
+// appliedAt reports whether some association of the license applied to an
+// instance when it was launched, or, by a tag, could have come within the time
+// in which an instance counts as launched.
+func (s *Sim) appliedAt(id string, in license.Instance) bool {
+	for a, since := range s.offered[id] {
+		if a.Matches(in) && !since.After(in.LaunchTime) {
+			return true
+		}
+	}
+	for a := range s.once[id] { // given up, but inherited
+		if a.Kind.Inherited() && a.Matches(in) {
+			return true
+		}
+	}
+	return false
+}
+
+// acted is called when EC2 takes a tag or a stop.
+func (s *Sim) acted(p *process, m *machine, stop bool) {
+	id := m.in.ID
+	s.note(p, "%s: tagged or stopped (%v)", id.AWSID(), stop)
+	of, _, _ := strings.Cut(m.in.Tags[config.TagReason], ":")
+	g, ok := s.grants[holding{of, id}]
+	switch {
+	case !ok || s.now.Sub(g.at) > 11*time.Minute:
+		s.violate("%s is touched for %s without an intent", id.AWSID(), of)
+	case stop && g.action != license.Stop:
+		s.violate("%s is stopped for %s, but only a tag was granted", id.AWSID(), of)
+	}
+	s.checkFresh(p, id, of)
+	if stop {
+		s.stats.Stops++
+		if m.group != nil {
+			s.violate("%s is stopped though Auto Scaling would replace it", id.AWSID())
+		}
+	} else {
+		s.stats.Tags++
+	}
+	a := act{license: of, id: id, launch: g.launch, at: s.now, stop: stop}
+	if at := slices.IndexFunc(s.cloud.journal, func(b act) bool { return b.license == of && b.id == id && b.launch.Equal(g.launch) }); at >= 0 {
+		if stop {
+			s.cloud.journal[at] = a
+		}
+	} else {
+		s.cloud.journal = append(s.cloud.journal, a)
+	}
+	s.checkBudget(of)
+}
+
+// checkBudget counts what was done for a license within the last 60 minutes.
+func (s *Sim) checkBudget(id string) {
+	l := s.store.licenses[id]
+	if l == nil {
+		return
+	}
+	recent := 0
+	for _, a := range s.cloud.journal {
+		if a.license == id && s.now.Sub(a.at) < time.Hour-2*s.profile.skew {
+			recent++
+		}
+	}
+	if most := l.Configuration.Enforcement.ActionsPerHour; recent > most {
+		s.violate("%s: %d instances answered within 60 minutes, the budget is %d", id, recent, most)
+	}
+}
+
+// checkFresh: license and instance were read after whatever else the process
+// did before this.
+func (s *Sim) checkFresh(p *process, id license.ResourceID, of string) {
+	if p.acting == id {
+		return // the stop after the tag
+	}
+	if !p.fresh[of] || !p.fresh[string(id)] {
+		s.violate("%s is touched for %s, and others were since it was looked at (%v) or the license was read (%v)", id.AWSID(), of, p.fresh[string(id)], p.fresh[of])
+	}
+	p.acting = id
+	clear(p.fresh)
+}
+
+// read notes that a process read a license.
+func (s *Sim) read(id string) {
+	if s.current != nil {
+		s.current.fresh[id] = true
+	}
+}
