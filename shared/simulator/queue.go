@@ -92,6 +92,7 @@ func (q *queue) poll() {
 				}
 			}
 			m.receives++
+			m.buried = false
 			m.visible = s.now.Add(visibility)
 			batch = append(batch, m)
 			rest = append(rest, m)

@@ -242,35 +242,40 @@ func (b *batch) resolve(s Scope, hints []pending, described map[string]license.I
 		if !known {
 			in = license.Instance{ID: license.NewResourceID(s.Account, s.Region, id)}
 		}
-		one, disagree := agree(byID[id], in, known, observed, last)
-		if disagree {
-			open = append(open, byID[id]...)
-			continue
+		one, left := agree(byID[id], in, known, observed, last)
+		open = append(open, left...)
+		if len(left) < len(byID[id]) {
+			sightings = append(sightings, one)
 		}
-		sightings = append(sightings, one)
 	}
 	return sightings, open
 }
 
 // agree decides whether the hints on one instance and its description fit
-// together. Both can be the older one, so a contradiction is looked at again,
-// and a message that contradicts to the end yields to the description.
-func agree(hints []pending, in license.Instance, known bool, observed time.Time, last bool) (sighting, bool) {
-	s := sighting{instance: in, observed: observed, happened: observed, gone: !known}
+// together, and returns those that stay open. Both can be the older one, so a
+// contradiction is looked at again, with all that is told of the instance. After
+// that each message that contradicts is retried alone, until it yields to the
+// description at its last receive.
+func agree(hints []pending, in license.Instance, known bool, observed time.Time, last bool) (s sighting, open []pending) {
+	s = sighting{instance: in, observed: observed, happened: observed, gone: !known}
 	if !known && !slices.ContainsFunc(hints, func(p pending) bool { return ended(p.hint.State) }) {
-		return s, true
+		return s, hints
 	}
 	for _, p := range hints {
 		final := last && p.message.Receives >= lastReceive
 		if known && contradicts(p, in) && !final {
-			return s, true
+			if !last {
+				return s, hints
+			}
+			open = append(open, p)
+			continue
 		}
 		if !known || string(in.State) == p.hint.State && !p.event.Time.Before(in.LaunchTime.Add(-time.Second)) {
 			s.happened, s.uncertainty = p.event.Time, time.Second // an event's time has whole seconds
 		}
 		s.eventID = p.event.ID
 	}
-	return s, false
+	return s, open
 }
 
 func ended(state string) bool {

@@ -237,6 +237,84 @@ func TestOlderEvent(t *testing.T) {
 	}
 }
 
+// TestContradictionOfAnother: what one message contradicts does not bury another
+// on the same instance that was received often.
+func TestContradictionOfAnother(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.set(oneID, license.Running, f.now)
+	old := track.Message{ID: "old", Body: []byte(stateEvent(oneID, "running", f.now)), Receives: 3}
+	fresh := track.Message{ID: "fresh", Body: []byte(stateEvent(oneID, "stopped", f.now.Add(time.Minute))), Receives: 1}
+	r := f.Handle(context.Background(), []track.Message{old, fresh})
+	if len(f.graves.letters) != 0 || !slices.Equal(r.Retry, []string{"fresh"}) {
+		t.Errorf("%d buried, retried %v; want only fresh retried", len(f.graves.letters), r.Retry)
+	}
+	f.want("it runs", 2)
+}
+
+// TestStoppedCountWhenARuleBegins: an instance that stopped before a rule version
+// counts it is in no license, and is claimed when the version begins.
+func TestStoppedCountWhenARuleBegins(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.set(oneID, license.Stopped, f.now.Add(-time.Hour))
+	f.handle(1, stateEvent(oneID, "stopped", f.now))
+	f.want("it is stopped", 0)
+	l, err := f.store.Load(context.Background(), "lic-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.Configuration
+	c.Rules = append(slices.Clone(c.Rules), license.RuleVersion{Effective: f.now.Add(time.Hour), Text: []string{"#includedStoppedInstances=True"}})
+	if _, err := f.Configure(context.Background(), c, "test"); err != nil {
+		t.Fatal(err)
+	}
+	f.want("the version is to come", 0)
+	f.now = f.now.Add(time.Hour + time.Second)
+	if _, err := f.FoldDue(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	f.want("the version began", 2)
+}
+
+// TestLostFactsAreAdopted: an inherited association that only the license still
+// knows is given back to facts that were lost.
+func TestLostFactsAreAdopted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.set(oneID, license.Running, f.now)
+	f.handle(1, stateEvent(oneID, "running", f.now))
+	l, err := f.store.Load(context.Background(), "lic-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.Configuration
+	c.Associations = nil
+	if _, err := f.Configure(context.Background(), c, "test"); err != nil {
+		t.Fatal(err)
+	}
+	id := license.NewResourceID(account, region, oneID)
+	lost := ledger.Facts{Instance: f.cloud.instances[oneID], Generation: ledger.Generation{Launch: f.now}, Observed: f.now, FirstSeen: f.now}
+	if err := f.store.SaveFacts(context.Background(), []ledger.Facts{lost}); err != nil { // as a look leaves it that knew nothing
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(time.Minute)
+	if _, err := f.Sweep(context.Background(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.want("it is inherited", 2)
+	facts, err := f.store.LoadFacts(context.Background(), []license.ResourceID{id})
+	if err != nil || len(facts[id].Held) != 1 || !facts[id].Held[0].Inherited {
+		t.Errorf("held %+v, %v; want the inherited association", facts[id].Held, err)
+	}
+	f.now = f.now.Add(time.Minute)
+	delete(f.cloud.instances, oneID)
+	if _, err := f.Sweep(context.Background(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.want("it is gone", 0)
+}
+
 func TestUnknownInstance(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
