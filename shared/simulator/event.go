@@ -44,9 +44,13 @@ func (s *Sim) emit(account, region string, about license.ResourceID, inner strin
 		at = at.Add(s.dice.between(-s.profile.skew, s.profile.skew))
 	}
 	e := letter{body: s.body(inner, account, region, at), about: about, bad: region != home || !slices.Contains(s.accounts, account)}
-	s.stats.Events++
+	if s.faulty {
+		s.stats.Events++
+	}
 	if s.profile.deaf {
-		s.stats.EventsLost++
+		if s.faulty {
+			s.stats.EventsLost++
+		}
 		return
 	}
 	s.late = append(s.late, e) // at the end some come once more

@@ -181,10 +181,10 @@ func (p *process) enter(op string) {
 func (p *process) fault(op string) (before, after error) {
 	p.enter(op)
 	s := p.sim
-	s.stats.Calls++
 	if !s.faulty {
 		return nil, nil
 	}
+	s.stats.Calls++
 	for try := 1; s.dice.chance(s.profile.throttle); try++ {
 		s.stats.Throttled++
 		if try >= s.profile.tries {

@@ -17,8 +17,11 @@ type rivals struct {
 
 func (r rivals) Commit(ctx context.Context, c ledger.Commit) error {
 	s := r.b.p.sim
+	if !s.faulty {
+		return r.Store.Commit(ctx, c)
+	}
 	s.stats.CommitsTried++
-	if !s.faulty || !s.dice.chance(s.profile.conflict) {
+	if !s.dice.chance(s.profile.conflict) {
 		return r.Store.Commit(ctx, c)
 	}
 	s.stats.Refused++

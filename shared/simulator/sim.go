@@ -37,7 +37,8 @@ type Result struct {
 	Stats      Stats
 }
 
-// Stats says how much happened.
+// Stats says how much happened. Calls, tries of commits and events are counted
+// while there are faults.
 type Stats struct {
 	Calls, Throttled, AnswersLost, Crashes, Partial int // calls, tries included, and what became of them
 	CommitsTried, Refused, Commits, Configured      int // Refused: by a rival, as the dice said

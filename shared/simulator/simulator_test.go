@@ -14,7 +14,7 @@ func TestSeed(t *testing.T) {
 	if err != nil {
 		t.Skip("SEED names the run to replay")
 	}
-	r := Run(Options{Seed: seed, Trace: true})
+	r := Run(Options{Seed: seed, Trace: true, Profile: os.Getenv("PROFILE")})
 	for _, line := range r.Trace {
 		t.Log(line)
 	}
@@ -79,4 +79,59 @@ func firstDifference(a, b []string) string {
 		}
 	}
 	return "one is longer"
+}
+
+// TestAllEventsLost: no event and no tick ever arrives; one sweep, and the ledger
+// is exactly the cloud.
+func TestAllEventsLost(t *testing.T) {
+	t.Parallel()
+	play(t, AllEventsLost, func(sum Stats) {
+		if sum.EventsLost != sum.Events || sum.Machines == 0 {
+			t.Errorf("%d of %d events were lost", sum.EventsLost, sum.Events)
+		}
+	})
+}
+
+// TestHarsh: half of the events twice, in any order, 30 % of the calls throttled,
+// 10 % of the answers lost, 70 % of the commits refused: no drift without any
+// sweep, and no message lost. The shares are those that were counted.
+func TestHarsh(t *testing.T) {
+	t.Parallel()
+	play(t, Harsh, func(sum Stats) {
+		for _, share := range []struct {
+			what  string
+			n, of int
+			want  float64
+		}{
+			{"events doubled", sum.EventsDoubled, sum.Events, 0.5},
+			{"calls throttled", sum.Throttled, sum.Calls, 0.3},
+			{"answers lost", sum.AnswersLost, sum.Calls - sum.Throttled, 0.1},
+			{"commits refused", sum.Refused, sum.CommitsTried, 0.7},
+		} {
+			got := float64(share.n) / float64(share.of)
+			t.Logf("%s: %d of %d, %.0f %%", share.what, share.n, share.of, 100*got)
+			if got < share.want*0.9 {
+				t.Errorf("%s: %.0f %%, want %.0f %%", share.what, 100*got, 100*share.want)
+			}
+		}
+	})
+}
+
+// play runs a named profile.
+func play(t *testing.T, profile string, check func(Stats)) {
+	t.Helper()
+	last := uint64(300)
+	if testing.Short() {
+		last = 50
+	}
+	var sum Stats
+	Many(Options{Profile: profile}, 1, last, 1, func(r Result) bool {
+		sum.Add(r.Stats)
+		for _, v := range r.Violations {
+			t.Errorf("seed %d: %s (make sim SEED=%d PROFILE=%q)", r.Seed, v, r.Seed, profile)
+		}
+		return !t.Failed()
+	})
+	check(sum)
+	t.Logf("%d seeds: %+v", last, sum)
 }

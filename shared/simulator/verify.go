@@ -24,6 +24,10 @@ func (s *Sim) verify() {
 	if len(s.processes) > 0 {
 		s.violate("%s still runs", s.processes[0].name)
 	}
+	if s.profile.deaf {
+		s.verifySwept()
+		return
+	}
 	for name, q := range s.queues {
 		if len(q.messages) > 0 {
 			s.violate("queue %s still holds %d messages", name, len(q.messages))
@@ -36,10 +40,6 @@ func (s *Sim) verify() {
 	}
 	if len(s.store.actions) > 0 {
 		s.violate("actions are left: %s", s.pendingText())
-	}
-	if s.profile.deaf {
-		s.verifySwept()
-		return
 	}
 	configurations, _, _ := s.store.Configurations(nil) //nolint:staticcheck // memory needs no context
 	for i := range configurations {
@@ -262,6 +262,7 @@ func (s *Sim) verifyLog(l *ledger.License) {
 		on  bool
 	}
 	replay := make(map[string]last)
+	rulesText := rulesOf(s.rulesAt(&l.Configuration, s.now).Text)
 	for r := int64(1); r <= l.Revision; r++ {
 		rows, ok := revisions[r]
 		if !ok {
@@ -270,7 +271,8 @@ func (s *Sim) verifyLog(l *ledger.License) {
 		}
 		for _, row := range rows {
 			if row.InstanceID != "" {
-				replay[row.ResourceARN+" "+row.InstanceID] = last{row: row, on: row.Verdict != string(ledger.Released)}
+				off := row.Verdict == string(ledger.Released) || !consumes(rulesText, license.State(row.State))
+				replay[row.ResourceARN+" "+row.InstanceID] = last{row: row, on: !off}
 			}
 		}
 		if r == l.Revision && rows[0].Deployed != l.Totals.Deployed() {
