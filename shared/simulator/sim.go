@@ -240,18 +240,20 @@ func (s *Sim) calm() {
 			s.discard(b)
 		}
 	}
-	s.advance(time.Time{})
-	s.queues[alertQueue].redrive()
-	s.queues[eventQueue].redrive()
 	if s.profile.deaf {
-		s.now = s.now.Add(time.Minute)
-		s.startSweep()
 		s.advance(time.Time{})
+		s.startSweep()
+		for len(s.violations) == 0 && slices.ContainsFunc(s.processes, func(p *process) bool { return p.name == sweepName }) {
+			s.advance(s.now.Add(time.Second))
+		}
 		return
 	}
+	s.quiet()
+	s.queues[alertQueue].redrive()
+	s.queues[eventQueue].redrive()
 	if s.profile.unswept { // nothing was lost, so nothing else has to help
 		s.queues[intakeQueue].redrive()
-		s.advance(time.Time{})
+		s.quiet()
 	}
 	for range 3 {
 		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
@@ -263,6 +265,19 @@ func (s *Sim) calm() {
 		s.advance(time.Time{})
 	}
 	s.ticks(s.now.Add(3 * time.Hour))
+}
+
+// quiet lets pass what is under way, with the schedule's minutes.
+func (s *Sim) quiet() {
+	for (len(s.agenda.items) > 0 || len(s.processes) > 0) && len(s.violations) == 0 {
+		s.advance(s.now.Truncate(time.Minute).Add(time.Minute))
+		if next := s.nextDue(s.now); !next.IsZero() && !next.After(s.now) {
+			s.tick()
+		}
+		if s.now.Sub(begin) > 24*time.Hour {
+			s.violate("it does not come to rest: %s", s.pendingText())
+		}
+	}
 }
 
 // ticks lets minutes and hours pass until nothing is pending, or due before the
@@ -356,12 +371,14 @@ func (s *Sim) tick() {
 	}, func(bool) {})
 }
 
+const sweepName = "sweep"
+
 func (s *Sim) startSweep() {
 	b := s.box("sweep", 2)
 	if b == nil {
 		return
 	}
-	s.run(b, "sweep", func(ctx context.Context) error {
+	s.run(b, sweepName, func(ctx context.Context) error {
 		_, err := b.sweep.Handle(ctx)
 		return err
 	}, func(bool) {})
