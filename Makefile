@@ -80,7 +80,7 @@ vuln: ## known vulnerabilities in code that is called; VULNDB=FILE.tgz works off
 
 SEED ?= 1
 sim: ## replay one seed of the simulator with its trace: SEED=n
-	SEED=$(SEED) go test -count=1 -run 'TestSeed$$' -v ./shared/simulator
+	SEED=$(SEED) PROFILE="$(PROFILE)" go test -count=1 -run 'TestSeed$$' -v ./shared/simulator
 
 SEEDS ?= 1..1000000
 FOR ?= 0s

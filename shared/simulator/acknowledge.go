@@ -50,6 +50,9 @@ func (s *Sim) checkSeen(p *process, m *message) {
 		}
 		return
 	}
+	if m.receives < 3 && m.state != "" && in.LaunchTime.Equal(m.launch) && in.State.Rank() < m.state.Rank() {
+		s.violate("%s is acknowledged at its receive %d, but EC2 told that %s is %s, not yet %s", m.id, m.receives, in.ID.AWSID(), in.State, m.state)
+	}
 	g := ledger.Generation{Launch: in.LaunchTime, Rank: in.State.Rank()}
 	if _, ok := s.store.facts[in.ID]; !ok && !s.factsWereLost {
 		s.violate("%s is acknowledged, but there are no facts of %s", m.id, in.ID.AWSID())

@@ -26,6 +26,8 @@ type checks struct {
 	alerts      map[string]int                   // how often people were told of it
 	teller      map[string]*process              // who told it last
 	log         map[string]bool                  // commits in the change log
+	firstSeen   map[license.ResourceID]time.Time // when facts were first written
+	inherits    map[holding]license.Association  // given up, but kept by what had it
 	recorded    map[license.ResourceID]time.Time // instances whose facts are in their licenses, since when
 	configuring map[string]int                   // persons who are changing a license
 }
@@ -38,6 +40,7 @@ type holding struct {
 
 // overrun is what was known when one began.
 type overrun struct {
+	since     time.Time
 	verdict   ledger.Verdict
 	launch    time.Time
 	tightened time.Time
@@ -55,7 +58,7 @@ func newChecks() checks {
 	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), offered: make(map[string]map[license.Association]time.Time),
 		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), grants: make(map[holding]grant),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
-		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), configuring: make(map[string]int),
+		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
 		assigned: make(map[holding]time.Time), most: make(map[string]int64)}
 }
 
@@ -87,7 +90,7 @@ func (s *Sim) committed(before, after *ledger.License, c ledger.Commit) {
 	s.checkStep(before, after, c.Change)
 	s.checkLicense(after, at)
 	s.checkOrder(before, after, at)
-	s.checkGenerations(after, at)
+	s.checkGenerations(before, after, at)
 	s.checkGone(before, after)
 	s.checkCrossing(after, c.Change)
 	s.checkIntents(before, after, at)
@@ -123,9 +126,21 @@ func (s *Sim) configured(old, c *license.Configuration) {
 	for key := range s.offered[c.ID] {
 		if _, ok := now[key]; !ok {
 			s.once[c.ID][key] = s.now
+			s.inherit(c.ID, key)
 		}
 	}
 	s.offered[c.ID] = now
+}
+
+// inherit notes the instances that have an association which is given up.
+func (s *Sim) inherit(id string, a license.Association) {
+	for _, f := range s.store.facts {
+		for _, h := range f.Held {
+			if a.Kind.Inherited() && h.ConfigurationID == id && h.Kind == a.Kind && h.Value == a.Value && h.Ended.IsZero() {
+				s.inherits[holding{id, f.Instance.ID}] = a
+			}
+		}
+	}
 }
 
 func lower(old, new *int64) bool {
@@ -237,19 +252,24 @@ func (s *Sim) checkStep(before, after *ledger.License, c *ledger.Change) {
 	}
 }
 
-// checkGenerations: what a license knows of an instance never gets older.
-func (s *Sim) checkGenerations(l *ledger.License, at time.Time) {
+// checkGenerations: what a license knows of an instance never gets older while
+// it holds it. What it took in again can be: facts on record have no fence of
+// their own.
+func (s *Sim) checkGenerations(before, l *ledger.License, at time.Time) {
 	for i := range l.Entries {
 		for j := range l.Entries[i].Members {
 			m := &l.Entries[i].Members[j]
 			h := holding{l.Configuration.ID, m.Instance}
-			if last, ok := s.newest[h]; ok && m.Generation.Compare(last) < 0 {
+			if last, ok := s.newest[h]; ok && m.Generation.Compare(last) < 0 && holds(before, m.Instance) {
 				s.violate("%s r%d: %s goes back from %s rank %d to %s rank %d", h.license, l.Revision, m.Instance.AWSID(),
 					last.Launch.Format(time.TimeOnly), last.Rank, m.Generation.Launch.Format(time.TimeOnly), m.Generation.Rank)
 			}
 			s.newest[h] = m.Generation
-			now := overrun{l.Entries[i].Verdict, m.Generation.Launch, later(s.tightened[h.license], s.rulesAt(&l.Configuration, at).Effective)}
+			now := overrun{at, l.Entries[i].Verdict, m.Generation.Launch, later(s.tightened[h.license], s.rulesAt(&l.Configuration, at).Effective)}
 			if was := s.overruns[h]; was.verdict != now.verdict || !was.launch.Equal(now.launch) {
+				if was.verdict == now.verdict {
+					now.since = was.since
+				}
 				s.overruns[h] = now
 			}
 		}
@@ -290,4 +310,12 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+func holds(l *ledger.License, id license.ResourceID) bool {
+	if l == nil {
+		return false
+	}
+	_, m := l.Find(id)
+	return m != nil
 }

@@ -137,7 +137,7 @@ func (c *cloud) enter(m *machine, state license.State) {
 	}
 	c.remember(m)
 	c.sim.trace("cloud: %s is %s", m.in.ID.AWSID(), state)
-	c.emit(m, stateEvent(m.in.ID.AWSID(), state))
+	c.sim.emit(letter{about: m.in.ID, state: state, launch: m.in.LaunchTime}, m.account(), home, stateEvent(m.in.ID.AWSID(), state))
 }
 
 func (c *cloud) remember(m *machine) {
@@ -216,6 +216,7 @@ func (o observer) Instances(_ context.Context, scope track.Scope, ids []string) 
 		for _, id := range ids {
 			full := license.NewResourceID(scope.Account, home, id)
 			m := p.sim.cloud.byID[id]
+			delete(p.told, full)
 			if m == nil || m.account() != scope.Account {
 				p.missed[full]++
 				continue

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"licenseguard/shared/license"
 )
 
 func stateEvent(id string, state any) string {
@@ -34,16 +32,16 @@ func (s *Sim) body(inner, account, region string, at time.Time) string {
 
 // emit sends an event about a machine.
 func (c *cloud) emit(m *machine, inner string) {
-	c.sim.emit(m.account(), home, m.in.ID, inner)
+	c.sim.emit(letter{about: m.in.ID}, m.account(), home, inner)
 }
 
 // emit sends an event on its way: it may be lost, doubled, late, or days late.
-func (s *Sim) emit(account, region string, about license.ResourceID, inner string) {
+func (s *Sim) emit(e letter, account, region, inner string) {
 	at := s.now
 	if s.faulty {
 		at = at.Add(s.dice.between(-s.profile.skew, s.profile.skew))
 	}
-	e := letter{body: s.body(inner, account, region, at), about: about, bad: region != home || !slices.Contains(s.accounts, account)}
+	e.body, e.bad = s.body(inner, account, region, at), region != home || !slices.Contains(s.accounts, account)
 	if s.faulty {
 		s.stats.Events++
 	}

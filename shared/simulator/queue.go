@@ -30,11 +30,13 @@ type queue struct {
 
 // letter is what is sent, and what the checks need to know of it.
 type letter struct {
-	body  string
-	about license.ResourceID // the instance that an event names
-	alert string             // the alert's id
-	tick  bool
-	bad   bool // nobody can handle it
+	body   string
+	about  license.ResourceID // the instance that an event names
+	state  license.State      // that it tells, of the launch
+	launch time.Time
+	alert  string // the alert's id
+	tick   bool
+	bad    bool // nobody can handle it
 }
 
 type message struct {

@@ -147,6 +147,9 @@ func (s *Sim) holds(c *license.Configuration, in license.Instance) bool {
 			return true
 		}
 	}
+	if a, ok := s.inherits[holding{c.ID, in.ID}]; ok && !s.factsWereLost {
+		return a.Matches(in)
+	}
 	for a, until := range s.once[c.ID] {
 		if a.Kind.Inherited() && a.Matches(in) && s.cloud.byID[in.ID.AWSID()].past[0].at.Before(until) {
 			return slices.ContainsFunc(s.store.facts[in.ID].Held, func(h license.Held) bool { return h.ConfigurationID == c.ID && h.Ended.IsZero() })

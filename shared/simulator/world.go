@@ -43,7 +43,7 @@ func (s *Sim) furnish() {
 			c.Count, c.HardLimit = &count, d.chance(0.85)
 		}
 		c.Enforcement = license.Enforcement{Mode: pick(d, license.Stop, license.Stop, license.Stop, license.Tag, license.Observe),
-			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute)}
+			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 10*time.Second, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute)}
 		c.Associations = s.associations()
 		if crowded && i == 0 {
 			c.Associations[0] = license.Association{Kind: license.ByAMI, Value: s.images[0]}
@@ -241,7 +241,7 @@ func (s *Sim) someone() {
 	switch {
 	case d.chance(0.03): // an instance that EC2 does not know
 		id := "i-0ffffffffffffffff"
-		s.emit(account, home, license.NewResourceID(account, home, id), stateEvent(id, license.Running))
+		s.emit(letter{about: license.NewResourceID(account, home, id)}, account, home, stateEvent(id, license.Running))
 		return
 	case d.chance(0.02): // one of somebody else, or somewhere else
 		owner, where := foreign, home
@@ -249,7 +249,7 @@ func (s *Sim) someone() {
 			owner, where = account, abroad
 		}
 		id := "i-0eeeeeeeeeeeeeeee"
-		s.emit(owner, where, license.NewResourceID(owner, where, id), stateEvent(id, license.Running))
+		s.emit(letter{about: license.NewResourceID(owner, where, id)}, owner, where, stateEvent(id, license.Running))
 		return
 	case d.chance(0.02): // a message that nobody can read
 		s.queues[intakeQueue].send(letter{body: pick(d, "", "{", `{"id":1}`), bad: true}, 0)
