@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -36,6 +37,15 @@ func (s *Sim) checkTicked(p *process, m *message) {
 	for id, l := range s.store.licenses {
 		if !l.Due.IsZero() && l.Due.Before(p.started.Add(-2*s.profile.skew)) {
 			s.violate("%s is acknowledged, but %s was due at %s", m.id, id, l.Due)
+		}
+		began := s.rulesAt(&l.Configuration, p.started.Add(-2*s.profile.skew))
+		if began.Effective.Add(time.Minute).Before(p.started) || s.configuring[id] > 0 {
+			continue
+		}
+		for _, f := range s.store.facts { // it may count what stopped before
+			if at, ok := s.recorded[f.Instance.ID]; ok && at.Before(p.started) {
+				s.counted(m.id+" is acknowledged, and the rules have begun", f.Instance, f.Generation)
+			}
 		}
 	}
 }

@@ -40,10 +40,15 @@ type holding struct {
 
 // overrun is what was known when one began.
 type overrun struct {
-	since     time.Time
 	verdict   ledger.Verdict
 	launch    time.Time
 	tightened time.Time
+}
+
+// judgement is a verdict, and since when it holds.
+type judgement struct {
+	verdict ledger.Verdict
+	since   time.Time
 }
 
 // grant is a stop intent, and what was wrong with it when it was committed.
@@ -55,7 +60,7 @@ type grant struct {
 }
 
 func newChecks() checks {
-	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), offered: make(map[string]map[license.Association]time.Time),
+	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), judged: make(map[holding]judgement), offered: make(map[string]map[license.Association]time.Time),
 		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), grants: make(map[holding]grant),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
 		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
@@ -257,6 +262,10 @@ func (s *Sim) checkStep(before, after *ledger.License, c *ledger.Change) {
 // their own.
 func (s *Sim) checkGenerations(before, l *ledger.License, at time.Time) {
 	for i := range l.Entries {
+		whole := holding{l.Configuration.ID, l.Entries[i].Resource}
+		if v := l.Entries[i].Verdict; s.judged[whole].verdict != v {
+			s.judged[whole] = judgement{v, at}
+		}
 		for j := range l.Entries[i].Members {
 			m := &l.Entries[i].Members[j]
 			h := holding{l.Configuration.ID, m.Instance}
@@ -265,11 +274,8 @@ func (s *Sim) checkGenerations(before, l *ledger.License, at time.Time) {
 					last.Launch.Format(time.TimeOnly), last.Rank, m.Generation.Launch.Format(time.TimeOnly), m.Generation.Rank)
 			}
 			s.newest[h] = m.Generation
-			now := overrun{at, l.Entries[i].Verdict, m.Generation.Launch, later(s.tightened[h.license], s.rulesAt(&l.Configuration, at).Effective)}
+			now := overrun{l.Entries[i].Verdict, m.Generation.Launch, later(s.tightened[h.license], s.rulesAt(&l.Configuration, at).Effective)}
 			if was := s.overruns[h]; was.verdict != now.verdict || !was.launch.Equal(now.launch) {
-				if was.verdict == now.verdict {
-					now.since = was.since
-				}
 				s.overruns[h] = now
 			}
 		}

@@ -49,7 +49,7 @@ func newProfile(d dice, name string) profile {
 		crash: level(0.003, 0.03), throttle: level(0.02, 0.25), lost: level(0.02, 0.12), conflict: level(0.05, 0.6), pause: level(0.002, 0.02),
 		partial: level(0.02, 0.2), describeFails: level(0.03, 0.3), stale: level(0.1, 0.5), missing: level(0.02, 0.2),
 		eventLost: level(0.05, 0.5), eventDoubled: level(0.1, 0.6), eventLate: level(0.1, 0.5), held: level(0.02, 0.1),
-		streamAgain: level(0.05, 0.3), streamLost: level(0, 0.1), queueAgain: level(0.02, 0.1), tickLost: level(0.05, 0.5), factsLost: level(0, 0.3),
+		streamAgain: level(0.05, 0.3), streamLost: level(0, 0.1), queueAgain: level(0.02, 0.1), tickLost: level(0.05, 0.5), factsLost: level(0.1, 0.5),
 	}
 	if d.chance(0.06) {
 		p.eventLost = 1

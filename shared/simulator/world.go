@@ -327,8 +327,11 @@ func (s *Sim) changeConfiguration() {
 		what = fmt.Sprintf("rules %v", c.Rules[0].Text)
 	case 9, 10:
 		from := s.now.Add(d.between(time.Minute, 40*time.Minute)).Truncate(time.Second)
-		now := s.rulesAt(&c, s.now)
-		c.Rules = []license.RuleVersion{{Effective: now.Effective, Text: now.Text}, {Effective: from, Text: s.rules(c.CountingType)}}
+		now, then := s.rulesAt(&c, s.now), s.rules(c.CountingType)
+		if d.chance(0.4) {
+			then = []string{"#includedStoppedInstances=True"}
+		}
+		c.Rules = []license.RuleVersion{{Effective: now.Effective, Text: now.Text}, {Effective: from, Text: then}}
 		what = fmt.Sprintf("rules %v from %s on", c.Rules[1].Text, from.Format(time.TimeOnly))
 	case 11:
 		c.Expiry = s.expiry()
