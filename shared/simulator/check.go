@@ -15,6 +15,7 @@ type checks struct {
 	tightened   map[string]time.Time // per license: the last change that leaves room for less
 	answers     map[string]time.Time // and the last one of how overruns are answered
 	overruns    map[holding]overrun
+	judged      map[holding]judgement // per consuming resource
 	offered     map[string]map[license.Association]time.Time
 	once        map[string]map[license.Association]time.Time // associations given up, and when
 	newest      map[holding]ledger.Generation
