@@ -81,19 +81,19 @@ func (s *Sim) newBox(role string) *box {
 		b.skew = s.dice.between(-s.profile.skew, s.profile.skew)
 	}
 	now := func() time.Time { return s.now.Add(b.skew) }
-	store := ledgertest.Faulty(rivals{s.options.wrapStore(s.store), b}, func(op string) (before, after error) { return b.p.fault(op) })
+	store := ledgertest.Faulty(rivals{s.store, b}, func(op string) (before, after error) { return b.p.fault(op) })
 	b.tracker = &track.Tracker{Store: store, Observer: observer{b}, DeadLetters: graves{b}, Catalog: catalog.Embedded(), Accounts: s.accounts,
 		Region: home, Now: now, Log: log,
 		Wait:    func(ctx context.Context, d time.Duration) error { return b.p.wait(ctx, d) },
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}
 	b.track = handler.Track{Tracker: b.tracker, Metrics: io.Discard}
-	b.sweep = handler.Sweep{Tracker: b.tracker, Store: s.options.wrapSweep(store), Log: log, Metrics: io.Discard}
+	b.sweep = handler.Sweep{Tracker: b.tracker, Store: store, Log: log, Metrics: io.Discard}
 	b.enforce = handler.Enforce{Log: log, Metrics: io.Discard, Enforcer: &enforce.Enforcer{
-		Store: store, Instances: s.options.wrapHands(s, hands{b}), Catalog: catalog.Embedded(), Accounts: s.accounts, Now: now, Log: log,
+		Store: store, Instances: hands{b}, Catalog: catalog.Embedded(), Accounts: s.accounts, Now: now, Log: log,
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}}
 	b.publish = handler.Publish{Log: log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
 		Archive: archive{b}, Alerts: outbox{b, alertQueue}, Events: outbox{b, eventQueue}, Topic: topic{b}, Bus: bus{b},
-		Marks: s.options.wrapMarks(marks{store, b}), Metrics: io.Discard, Now: now}}
+		Marks: marks{store, b}, Metrics: io.Discard, Now: now}}
 	return b
 }
 

@@ -92,6 +92,9 @@ var mutants = []mutant{
 	// Enforcement.
 	{"no license is read again", 500, "", []edit{
 		{"enforce/act.go", "seen, ok, err = e.confirm(ctx, &p, r)", "seen, ok, err = e.look(ctx, l, &p, r)"}}},
+	{"no look", 500, "", []edit{
+		{"enforce/enforcer.go", "_, ok, err := e.look(ctx, l, p, r)", "ok, err := true, error(nil)"},
+		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
 	{"no second look", 500, "", []edit{
 		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
 	{"the last look sees no guard", 500, "", []edit{

@@ -10,22 +10,15 @@ import (
 	"slices"
 	"time"
 
-	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 )
 
-// Options of a run. The wraps plant bugs between the functions and their ports;
-// nil plants none.
+// Options of a run.
 type Options struct {
 	Seed    uint64
 	Trace   bool   // keep the trace, not only its hash
 	Profile string // AllEventsLost, Harsh, or "" for what the seed says
-
-	wrapStore func(ledger.Store) ledger.Store
-	wrapSweep func(ledger.Store) ledger.Store
-	wrapHands func(*Sim, enforce.Instances) enforce.Instances
-	wrapMarks func(ledger.Marks) ledger.Marks
 }
 
 // Result of a run.
@@ -52,7 +45,6 @@ type Stats struct {
 
 // Sim is one run.
 type Sim struct {
-	options Options
 	dice    dice
 	profile profile
 	faulty  bool
@@ -95,19 +87,7 @@ func Run(o Options) Result {
 }
 
 func newSim(o Options) *Sim {
-	if o.wrapStore == nil {
-		o.wrapStore = func(store ledger.Store) ledger.Store { return store }
-	}
-	if o.wrapSweep == nil {
-		o.wrapSweep = func(store ledger.Store) ledger.Store { return store }
-	}
-	if o.wrapHands == nil {
-		o.wrapHands = func(_ *Sim, h enforce.Instances) enforce.Instances { return h }
-	}
-	if o.wrapMarks == nil {
-		o.wrapMarks = func(m ledger.Marks) ledger.Marks { return m }
-	}
-	s := &Sim{options: o, dice: newDice(o.Seed), now: begin, tracing: o.Trace, archive: make(map[string]string), queues: make(map[string]*queue),
+	s := &Sim{dice: newDice(o.Seed), now: begin, tracing: o.Trace, archive: make(map[string]string), queues: make(map[string]*queue),
 		images:    []string{"ami-0000000000000000a", "ami-0000000000000000b", "ami-0000000000000000c"},
 		templates: []string{"lt-0000000000000000a", "lt-0000000000000000b"}, checks: newChecks()}
 	s.profile = newProfile(s.dice, o.Profile)
