@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 )
 
