@@ -71,7 +71,7 @@ func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at tim
 		return "it was launched before the last change that tightened"
 	case !s.factsWereLost && !s.firstSeen[m.Instance].After(s.overruns[holding{c.ID, m.Instance}].tightened):
 		return "it ran before the last change that tightened, and was only started again"
-	case at.Add(2*s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle)):
+	case at.Add(2 * s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle)):
 		return "the overrun has not lasted"
 	case stop && at.Add(s.profile.skew).Before(seen.LaunchTime.Add(90*time.Second)):
 		return "it is too young: Auto Scaling's tags may come"

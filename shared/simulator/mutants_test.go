@@ -107,11 +107,11 @@ var mutants = []mutant{
 		{"enforce/act.go", "case err != nil:", "case err != nil && p.Action == license.Tag:"}}},
 	{"no outcome is recorded", 500, "", []edit{
 		{"enforce/act.go", "if _, _, err := e.committer().Apply(ctx, id, ledger.Batch{Outcomes: outcomes}); err != nil {", "if err := error(nil); err != nil {"}}},
-	{"what failed is dropped", 500, "", []edit{
+	{"what failed is dropped", 500, Harsh, []edit{
 		{"enforce/enforcer.go", "return e.Store.PutAction(ctx, p)", "return e.Store.DropAction(ctx, p)"}}},
 	{"a lost action is not recovered", 500, "", []edit{
 		{"enforce/queue.go", "if !answer.Wanted() || m.Intent.Live(now) {", "if true {"}}},
-	{"a failed record of the stream is passed", 500, "", []edit{
+	{"a failed record of the stream is passed", 500, Harsh, []edit{
 		{"adapter/handler/enforce.go", "return r.Sequence", `return ""`}}},
 
 	// Tracking.

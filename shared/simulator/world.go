@@ -146,6 +146,9 @@ func (s *Sim) schedule(end time.Time) {
 	}
 	for range 1 + d.IntN(4) {
 		at := anytime()
+		if d.chance(0.15) { // somebody takes the image up at the same moment
+			s.agenda.add(at.Add(d.between(0, 6*time.Second)), s.takeUp)
+		}
 		for range 1 + d.IntN(6) {
 			s.agenda.add(at.Add(d.between(0, 10*time.Second)), s.launchOne)
 		}
@@ -256,7 +259,19 @@ func (s *Sim) someone() {
 		return
 	}
 	m := c.machines[d.IntN(len(c.machines))]
+	if keys := s.store.keys(); len(keys) > 0 && d.chance(0.3) { // one that is about to be answered
+		m = c.byID[s.store.actions[keys[d.IntN(len(keys))]].Instance.AWSID()]
+	}
 	id := m.in.ID.AWSID()
+	if m.in.State == license.Running && m.group == nil && d.chance(0.08) { // a quick restart
+		c.stop(m)
+		s.after(d.between(91*time.Second, 3*time.Minute), func() {
+			if m.in.State == license.Stopped {
+				c.up(m)
+			}
+		})
+		return
+	}
 	switch {
 	case m.in.State == license.Running && d.chance(0.35) && m.group == nil:
 		c.stop(m)
@@ -302,6 +317,20 @@ func (s *Sim) someone() {
 		s.trace("cloud: %s has stop protection %v", id, m.in.StopProtected)
 		c.emit(m, callEvent(id, "ModifyInstanceAttribute"))
 	}
+}
+
+// takeUp is a person who adds an image to a license.
+func (s *Sim) takeUp() {
+	ids := slices.Sorted(maps.Keys(s.store.licenses))
+	c := s.store.licenses[ids[s.dice.IntN(len(ids))]].Configuration
+	c.Associations = slices.Clone(c.Associations)
+	for _, image := range s.images[:2] {
+		if !slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Value == image }) {
+			c.Associations = append(c.Associations, license.Association{Kind: license.ByAMI, Value: image})
+		}
+	}
+	s.trace("a person adds images to %s", c.ID)
+	s.configure(c, func() {})
 }
 
 // changeConfiguration is a person who changes one thing.
