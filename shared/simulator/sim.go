@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"compress/flate"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,7 +51,6 @@ type Sim struct {
 	tracing bool
 	lines   []string
 	hash    uint64
-	deflate *flate.Writer
 
 	cloud         *cloud
 	store         *memory

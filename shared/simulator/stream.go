@@ -1,15 +1,13 @@
 package simulator
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
-	"encoding/json"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"licenseguard/shared/adapter/ledgercodec"
 	"licenseguard/shared/adapter/ledgerstream"
 	"licenseguard/shared/config"
 	"licenseguard/shared/ledger"
@@ -30,27 +28,16 @@ type record struct {
 	decoded ledgerstream.Record
 }
 
-// encodeChange packs a change as ledgercodec does, but without compressing.
-func (s *Sim) encodeChange(c *ledger.Change) []byte {
-	var b bytes.Buffer
-	if s.deflate == nil {
-		s.deflate, _ = flate.NewWriter(&b, flate.NoCompression)
-	}
-	s.deflate.Reset(&b)
-	if err := json.NewEncoder(s.deflate).Encode(c); err != nil {
-		s.violate("a change does not encode: %v", err)
-	}
-	if err := s.deflate.Close(); err != nil {
-		s.violate("a change does not encode: %v", err)
-	}
-	return b.Bytes()
-}
-
 func (s *Sim) append(c *ledger.Change) {
+	data, err := ledgercodec.EncodeChange(c)
+	if err != nil {
+		s.violate("a change does not encode: %v", err)
+		return
+	}
 	r := record{event: events.DynamoDBEventRecord{EventSource: "aws:dynamodb", Change: events.DynamoDBStreamRecord{
 		SequenceNumber: strconv.Itoa(len(s.stream) + 1),
 		NewImage: map[string]events.DynamoDBAttributeValue{
-			config.SortKey: events.NewStringAttribute(config.HeadSortKey), "Change": events.NewBinaryAttribute(s.encodeChange(c))},
+			config.SortKey: events.NewStringAttribute(config.HeadSortKey), "Change": events.NewBinaryAttribute(data)},
 	}}}
 	decoded, _, err := ledgerstream.Changes([]events.DynamoDBEventRecord{r.event})
 	if err != nil || len(decoded) != 1 {
