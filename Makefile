@@ -87,8 +87,14 @@ FOR ?= 0s
 sim-long: ## run many seeds of the simulator on all cores, go on where it was left: SEEDS=a..b [FOR=1h]
 	go run ./scripts/sim -seeds $(SEEDS) -for $(FOR)
 
-bench: ## benchmarks of the core
-	go test -run '^$$' -bench . -benchmem ./shared/ledger/... ./shared/event/... ./shared/catalog/...
+# Each part is a test that is named after it.
+BENCH_PARTS := ledger fold track cost sweep
+ONLY ?= $(BENCH_PARTS)
+bench: ## measure: ledger, fold, track, cost, sweep; ONLY=ledger runs one
+	@test -z "$(filter-out $(BENCH_PARTS),$(ONLY))" || { echo "ONLY is one or more of: $(BENCH_PARTS)"; exit 1; }
+	@go test -c -o bin/bench ./shared/integration/bench
+	@LICENSEGUARD_BENCH=full ./scripts/with-tools ./bin/bench -test.timeout 30m \
+		-test.run '(?i)^Test($(shell echo $(ONLY) | tr ' ' '|'))$$'
 
 FUZZTIME ?= 10s
 fuzz: ## fuzz every parser for FUZZTIME

@@ -105,6 +105,7 @@ func (m *Meter) note(name string, took time.Duration, parameters, result any) {
 		for i := range r.ConsumedCapacity {
 			add(m.now.Read, name, &r.ConsumedCapacity[i])
 		}
+		m.now.Read[name] += missing(parameters, r)
 	}
 }
 
@@ -112,4 +113,17 @@ func add(to map[string]float64, name string, c *types.ConsumedCapacity) {
 	if c != nil {
 		to[name] += aws.ToFloat64(c.CapacityUnits)
 	}
+}
+
+// missing is what asking for items that are not there takes: a read unit each
+// (DynamoDB developer guide, 2026). DynamoDB Local tells none.
+func missing(parameters any, out *dynamodb.BatchGetItemOutput) (units float64) {
+	in, ok := parameters.(*dynamodb.BatchGetItemInput)
+	if !ok {
+		return 0
+	}
+	for table, keys := range in.RequestItems {
+		units += float64(len(keys.Keys) - len(out.Responses[table]))
+	}
+	return units
 }
