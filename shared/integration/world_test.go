@@ -141,7 +141,7 @@ func (w *world) must(err error) {
 // newTable makes the ledger's table and returns its stream.
 func (w *world) newTable() string {
 	w.t.Helper()
-	arn, err := ledgertable.Create(w.t.Context(), w.dynamo, table)
+	arn, err := ledgertable.CreateWithStream(w.t.Context(), w.dynamo, table)
 	w.must(err)
 	w.t.Cleanup(func() {
 		_, _ = w.dynamo.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: aws.String(table)})

@@ -45,7 +45,7 @@ var tables atomic.Int64
 func newTable(t *testing.T, client *dynamodb.Client) string {
 	t.Helper()
 	name := fmt.Sprintf("ledger-%d", tables.Add(1))
-	_, err := ledgertable.Create(t.Context(), client, name)
+	err := ledgertable.Create(t.Context(), client, name)
 	if err != nil {
 		t.Fatal(err)
 	}

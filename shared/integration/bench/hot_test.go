@@ -60,10 +60,6 @@ func (h *hot) check(ctx context.Context) error {
 // memory and takes what has come, up to what one fold is given. An instance has
 // no new event before its last one is committed.
 func (h *hot) runOne(ctx context.Context, until time.Time) (changes int, err error) {
-	type told struct {
-		claim ledger.Claim
-		done  chan<- struct{}
-	}
 	queue := make(chan told, ledger.MaxClaims)
 	var wait sync.WaitGroup
 	for _, c := range h.churns {
@@ -85,14 +81,10 @@ func (h *hot) runOne(ctx context.Context, until time.Time) (changes int, err err
 	committer := h.b.committer()
 	for first := range queue {
 		batch, done := []ledger.Claim{first.claim}, []chan<- struct{}{first.done}
-		for open := true; open && len(batch) < ledger.MaxClaims; {
-			select {
-			case e, ok := <-queue:
-				if open = ok; ok {
-					batch, done = append(batch, e.claim), append(done, e.done)
-				}
-			case <-time.After(time.Millisecond):
-				open = false // what has come is enough
+		for more := true; more && len(batch) < ledger.MaxClaims; {
+			e, ok := next(queue)
+			if more = ok; ok {
+				batch, done = append(batch, e.claim), append(done, e.done)
 			}
 		}
 		if err == nil {
@@ -105,6 +97,26 @@ func (h *hot) runOne(ctx context.Context, until time.Time) (changes int, err err
 		}
 	}
 	return changes, err
+}
+
+// told is an event on its way to the committer.
+type told struct {
+	claim ledger.Claim
+	done  chan<- struct{}
+}
+
+// next takes what has come, or comes within a moment.
+func next(queue <-chan told) (e told, ok bool) {
+	select {
+	case e, ok = <-queue:
+		return e, ok
+	default:
+	}
+	select {
+	case e, ok = <-queue:
+	case <-time.After(time.Millisecond):
+	}
+	return e, ok
 }
 
 // runRivals lets every producer commit its own events, as many at once as it

@@ -65,8 +65,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{TB: t, endpoint: localaws.DynamoDB(t), table: fmt.Sprintf("bench-%d", tables.Add(1)), meter: &meter.Meter{}, clock: newClock()}
 	b.client = dynamoClient(b.endpoint, b.meter)
-	_, err := ledgertable.Create(t.Context(), b.client, b.table)
-	b.must(err)
+	b.must(ledgertable.Create(t.Context(), b.client, b.table)) // a stream is read elsewhere
 	t.Cleanup(func() {
 		_, _ = b.client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &b.table})
 	})
