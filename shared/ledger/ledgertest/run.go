@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"no torn reads", tornReads},
 		{"rivals end exact", rivals},
 		{"rivals of one creation", rivalCreation},
+		{"concurrent use is linearizable", linearizable},
 		{"facts", facts},
 		{"facts by account and Region", eachFacts},
 		{"facts beyond one answer", manyFacts},
