@@ -105,7 +105,7 @@ func (w *costWorld) launch(burst, fleet int) []any {
 		w.Errorf("a burst of %d: the facts took %v write units, want one each", burst, factUnits)
 	}
 	if burst == 100 {
-		if most := 0.7; w.licenses == 1 && licenseUnits/changes > most {
+		if most := 0.8; w.licenses == 1 && licenseUnits/changes > most {
 			w.Errorf("a burst of %d into %d: the licenses took %v write units a change, want at most %v", burst, fleet, licenseUnits/changes, most)
 		}
 	}
