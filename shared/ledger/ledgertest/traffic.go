@@ -89,7 +89,7 @@ type client struct {
 }
 
 // step does one thing until there is an answer, as a queue does that delivers
-// again. A try without an answer counts as one that may still happen.
+// again.
 func (c *client) step() bool {
 	id := c.License(c.dice.IntN(c.Licenses))
 	try := c.choose(id)
@@ -112,18 +112,26 @@ func (c *client) step() bool {
 }
 
 func (c *client) choose(id string) func() error {
+	// A lost change of a count stays open for ever, and each such one doubles
+	// what there is to check: where answers get lost one client does them all.
 	switch n := c.dice.IntN(20); {
 	case n < 3:
 		return func() error { return c.read(id) }
-	case n < 4:
+	case n < 4 && (!c.Unreliable || c.number == 0):
 		limit := max(0, c.usual()+c.dice.Int64N(9)-4)
 		return func() error { return c.limit(id, limit) }
 	default:
-		seen := make([]history.Sighting, 1+c.dice.IntN(2))
+		// An end that finds nothing leaves nothing, so a batch with one is not the
+		// same when it is applied twice with something between.
+		seen := make([]history.Sighting, 1)
+		if !c.Unreliable {
+			seen = make([]history.Sighting, 1+c.dice.IntN(2))
+		}
 		for i := range seen {
 			seen[i] = c.sighting()
 		}
-		return func() error { return c.claim(id, seen) }
+		call := c.recorder.Call(c.number, history.Operation{License: id, Seen: seen})
+		return func() error { return c.claim(call, id, seen) }
 	}
 }
 
@@ -142,16 +150,16 @@ func (c *client) committer() *ledger.Committer {
 	return &ledger.Committer{Store: c.store, Catalog: catalog.Embedded(), Now: func() time.Time { return Start.Add(10 * time.Minute) }, Wait: wait}
 }
 
-func (c *client) claim(id string, seen []history.Sighting) error {
-	call := c.recorder.Call(c.number, history.Operation{License: id, Seen: seen})
+// claim tries once. All tries are one call: none of them can be applied after
+// the last one was answered, because each is for one revision.
+func (c *client) claim(call *history.Call, id string, seen []history.Sighting) error {
 	claims := make([]ledger.Claim, len(seen))
 	for i, s := range seen {
 		claims[i] = claimOf(id, s)
 	}
 	l, result, err := c.committer().Apply(c.t.Context(), id, ledger.Batch{Claims: claims})
 	switch {
-	case err != nil:
-		call.Lost()
+	case err != nil: // the call stays open
 	case result.Change == nil:
 		call.Known(answerOf(l, seen))
 	default:
