@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"licenseguard/shared/config"
 	"licenseguard/shared/ledger"
@@ -30,7 +31,7 @@ func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.Pe
 		var seen license.Instance
 		ok, err := e.granted(ctx, &p, g, r)
 		if ok && err == nil {
-			seen, ok, err = e.confirm(ctx, &p, r)
+			seen, ok, err = e.confirm(ctx, &p, g.Intent, r)
 		}
 		if ok && err == nil {
 			var outcome ledger.ActionOutcome
@@ -61,9 +62,9 @@ func (e *Enforcer) granted(ctx context.Context, p *ledger.PendingAction, g ledge
 // confirm asks license and instance once more right before the action. Since
 // they were asked for the whole batch, others were acted on, and a person may
 // have decided otherwise. The intent is there, so it costs nothing.
-func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, r *Report) (seen license.Instance, ok bool, err error) {
+func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, intent time.Time, r *Report) (seen license.Instance, ok bool, err error) {
 	l, result, err := e.committer().Apply(ctx, p.License, ledger.Batch{
-		Grants: []ledger.Grant{{Instance: p.Instance, Launch: p.Launch, Action: p.Action}}})
+		Grants: []ledger.Grant{{Instance: p.Instance, Launch: p.Launch, Action: p.Action, Intent: intent}}})
 	if err != nil {
 		return seen, false, err
 	}

@@ -47,7 +47,7 @@ func TestOneBadInstanceAmongAThousand(t *testing.T) {
 				t.Fatalf("pending %+v, %v; want the one with its reason", pending, err)
 			}
 			f.wantJournal(bad, all-1, "OperationNotPermitted")
-			for attempt, wait := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+			for attempt, wait := range []time.Duration{2 * time.Minute, 4 * time.Minute, 8 * time.Minute} {
 				f.now = f.now.Add(wait - time.Second)
 				if r, err = f.Run(ctx); err != nil || r.Failed+r.Stopped+r.Cancelled != 0 || r.Postponed != 1 {
 					t.Fatalf("before its time: %+v, %v", r, err)

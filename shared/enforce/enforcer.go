@@ -227,7 +227,7 @@ func (e *Enforcer) fail(ctx context.Context, p ledger.PendingAction, cause error
 	r.Failed++
 	p.Attempts++
 	p.LastError = cause.Error()
-	p.NotBefore = e.Now().Add(min(time.Minute<<min(p.Attempts-1, 6), time.Hour))
+	p.NotBefore = e.Now().Add(min(time.Minute<<min(p.Attempts, 6), time.Hour))
 	e.Log.ErrorContext(ctx, "instance not answered", "license", p.License, "instance", p.Instance, "attempt", p.Attempts, "error", cause)
 	return e.Store.PutAction(ctx, p)
 }

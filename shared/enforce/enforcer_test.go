@@ -269,6 +269,10 @@ func TestCrashBetweenGrantAndAction(t *testing.T) {
 		t.Fatalf("not granted: %+v", result.Grants)
 	}
 	f.now = f.now.Add(time.Minute)
+	if r := f.run(); r.Stopped != 0 {
+		t.Errorf("%+v while the first run may be at it, want nothing", r)
+	}
+	f.now = f.now.Add(time.Minute)
 	if r := f.run(); r.Stopped != 1 {
 		t.Errorf("after the crash: %+v, want the stop", r)
 	}

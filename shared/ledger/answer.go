@@ -117,6 +117,7 @@ type Grant struct {
 	Instance license.ResourceID
 	Launch   time.Time
 	Action   license.Mode
+	Intent   time.Time // GrantResult.Intent, when the same run asks again
 }
 
 // GrantResult answers a Grant. Refused is "" when it was granted.
@@ -125,6 +126,7 @@ type GrantResult struct {
 	Action   license.Mode // what may be done: never more than was asked
 	Refused  Refusal
 	Retry    time.Time // when asking again makes sense, for refusals that pass
+	Intent   time.Time // when the intent was committed; tells whose it is
 }
 
 // Refusal says why an action was not granted.
@@ -166,6 +168,8 @@ func (f *folder) grant(g Grant) GrantResult {
 		r.Refused, r.Retry = RefusedSettling, answer.NotBefore
 	case f.l.Unsettled || m.State == license.Pending:
 		r.Refused, r.Retry = RefusedSettling, f.now.Add(retryTime)
+	case m.Intent.Live(f.now) && !m.Intent.At.Equal(g.Intent) && f.now.Before(m.Intent.At.Add(runTime)):
+		r.Refused, r.Retry = RefusedSettling, m.Intent.At.Add(runTime) // another run is at it
 	case m.Intent.Live(f.now) && e.Verdict == Over && e.Licenses <= f.limit-f.l.Totals.Covered:
 		f.endIntent(f.touch(i).member(g.Instance), f.now) // there is room since: the next fold covers it
 		f.l.Unsettled, f.force = true, true
@@ -174,6 +178,12 @@ func (f *folder) grant(g Grant) GrantResult {
 		if m.Intent.Action == license.Tag {
 			r.Action = license.Tag
 		}
+		if !m.Intent.At.Equal(g.Intent) { // by a run that is dead
+			f.spent(m.Intent, f.now)
+			f.touch(i).member(g.Instance).Intent = Intent{Action: r.Action, At: f.now, Until: f.now.Add(intentTime)}
+			f.force = true
+		}
+		r.Intent = f.l.Entries[i].member(g.Instance).Intent.At
 	default:
 		f.spend(i, g.Instance, &r)
 	}
@@ -195,7 +205,7 @@ func (f *folder) spend(i int, id license.ResourceID, r *GrantResult) {
 	f.l.Actions, f.force = append(recent, f.now), true
 	m := f.touch(i).member(id)
 	m.Intent = Intent{Action: r.Action, At: f.now, Until: f.now.Add(intentTime)}
-	f.acted[id] = "granted " + string(r.Action)
+	f.acted[id], r.Intent = "granted "+string(r.Action), f.now
 }
 
 // spent notes until when a granted action may have been done: from then on it

@@ -29,13 +29,19 @@ func (w *world) launchOf(n int) time.Time {
 	return m.Generation.Launch
 }
 
+// grant asks for actions, always as the same run.
 func (w *world) grant(action license.Mode, instances ...int) []ledger.GrantResult {
 	w.t.Helper()
 	var b ledger.Batch
 	for _, n := range instances {
-		b.Grants = append(b.Grants, ledger.Grant{Instance: id(n), Launch: w.launchOf(n), Action: action})
+		_, m := w.member(n)
+		b.Grants = append(b.Grants, ledger.Grant{Instance: id(n), Launch: w.launchOf(n), Action: action, Intent: m.Intent.At})
 	}
-	return w.fold(b).Grants
+	grants := w.fold(b).Grants
+	for i := range grants {
+		grants[i].Intent = time.Time{}
+	}
+	return grants
 }
 
 func (w *world) report(done ledger.Done, n int, g ledger.Guard) ledger.Result {
@@ -100,7 +106,7 @@ func TestGrants(t *testing.T) {
 	same(t, "intent", license.Stop, m.Intent.Action)
 	first := w.now
 
-	if r := w.fold(ledger.Batch{Grants: []ledger.Grant{{Instance: id(2), Launch: w.launchOf(2), Action: license.Stop}}}); r.Change != nil || r.Grants[0].Refused != "" {
+	if r := w.fold(ledger.Batch{Grants: []ledger.Grant{{Instance: id(2), Launch: w.launchOf(2), Action: license.Stop, Intent: first}}}); r.Change != nil || r.Grants[0].Refused != "" {
 		t.Errorf("asked again, the grant is %+v, change %+v", r.Grants[0], r.Change)
 	}
 	same(t, "due", first.Add(10*time.Minute), w.l.Due)
@@ -219,6 +225,10 @@ func TestRefusals(t *testing.T) {
 				tt.grant.Launch = m.Generation.Launch
 			}
 			got := w.fold(ledger.Batch{Grants: []ledger.Grant{tt.grant}}).Grants
+			if (got[0].Refused == "") == got[0].Intent.IsZero() {
+				t.Errorf("%+v, want an intent where it is granted", got[0])
+			}
+			got[0].Intent = time.Time{}
 			if diff := cmp.Diff([]ledger.GrantResult{tt.want}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -241,6 +251,32 @@ func TestIntentHoldsPromotionBack(t *testing.T) {
 	same(t, "the intent timed out", []int{2}, w.members(ledger.Covered))
 	_, m := w.member(2)
 	same(t, "intent", ledger.Intent{}, m.Intent)
+}
+
+// TestAnotherRunsIntent: a run that may be about to act is not overtaken; one
+// that must be dead is, at no cost to the budget.
+func TestAnotherRunsIntent(t *testing.T) {
+	t.Parallel()
+	w := overrun(t, 1, nil)
+	w.grant(license.Stop, 2)
+	first := w.now
+	ask := func() ledger.GrantResult {
+		return w.fold(ledger.Batch{Grants: []ledger.Grant{{Instance: id(2), Launch: w.launchOf(2), Action: license.Stop}}}).Grants[0]
+	}
+	w.after(time.Minute).amend(func(c *license.Configuration) { c.Count = licenses(2) })
+	same(t, "while it may act", ledger.GrantResult{Instance: id(2), Action: license.Stop, Refused: ledger.RefusedSettling, Retry: first.Add(2 * time.Minute)}, ask())
+	same(t, "covered", []int{1}, w.members(ledger.Covered))
+	w.after(time.Minute)
+	same(t, "when it is dead", ledger.RefusedCovered, ask().Refused)
+	w.settled()
+	same(t, "covered then", []int{1, 2}, w.members(ledger.Covered))
+
+	w = overrun(t, 1, nil)
+	w.grant(license.Stop, 2)
+	w.after(2 * time.Minute)
+	same(t, "taken over", ledger.GrantResult{Instance: id(2), Action: license.Stop, Intent: w.now}, ask())
+	same(t, "actions", []time.Time{w.now}, w.l.Actions)
+	same(t, "now it is the other's", ledger.RefusedSettling, ask().Refused)
 }
 
 func TestOutcomes(t *testing.T) {

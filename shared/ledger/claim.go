@@ -77,7 +77,8 @@ func stale(m *Member, c *Claim) bool {
 // was is the member as it was elsewhere.
 func (f *folder) admit(c *Claim, was Member) {
 	m := f.update(was, c)
-	if c.Gone || !m.Consuming(&f.rules) {
+	consumes := m.Consuming(&f.rules)
+	if c.Gone || !consumes && !f.ended(c) {
 		return
 	}
 	f.seen[m.Instance] = c
@@ -85,7 +86,7 @@ func (f *folder) admit(c *Claim, was Member) {
 	i, ok := f.find(resource)
 	if ok {
 		e := f.touch(i)
-		if held := f.now.Before(e.AffinityUntil) || f.consuming(e); !held || c.Generation.Launch.Before(e.First) {
+		if held := f.now.Before(e.AffinityUntil) || f.consuming(e); consumes && (!held || c.Generation.Launch.Before(e.First)) {
 			e.First = c.Generation.Launch
 		}
 		e.Members = append(e.Members, m)
@@ -96,6 +97,13 @@ func (f *folder) admit(c *Claim, was Member) {
 	f.index.put(m.Instance, i)
 	setHost(e, c)
 	f.count(e)
+}
+
+// ended reports whether an instance ended so lately that an older look at it can
+// still arrive: then its end is kept as a fence, though it never counted.
+func (f *folder) ended(c *Claim) bool {
+	stop := c.Instance.StoppedAt
+	return c.Held != nil && (f.now.Before(c.Generation.Launch.Add(fenceTime)) || !stop.IsZero() && f.now.Before(stop.Add(fenceTime)))
 }
 
 // release ends a member's consumption where it was.
@@ -139,8 +147,11 @@ func (f *folder) update(m Member, c *Claim) Member {
 		m.Guard = guard // found by the last look before it was answered
 	}
 	if c.Held != nil {
-		m.Kind, m.Value = c.Held.Kind, c.Held.Value
 		m.Late = lateAssociation(c)
+		if m.Late && (m.Kind != c.Held.Kind || m.Value != c.Held.Value) {
+			m.Cause = "" // what it was launched under applies no more; a change does
+		}
+		m.Kind, m.Value = c.Held.Kind, c.Held.Value
 	}
 	judged := m.facts()
 	judged.HostID = in.HostID

@@ -65,6 +65,10 @@ const (
 	tagsTime = 90 * time.Second
 	// intentTime is how long a granted action blocks promotion.
 	intentTime = 10 * time.Minute
+	// runTime is how long an intent belongs to the run of enforcement that got
+	// it: longer than a run can last, 60 s, so that nobody gives up the intent of
+	// one that is about to act.
+	runTime = 2 * time.Minute
 )
 
 // Result is what a fold says beside the next license.

@@ -795,6 +795,30 @@ func TestBatchOrderDoesNotMatter(t *testing.T) {
 	same(t, "covered", []int{3, 2}, forth.members(ledger.Covered))
 }
 
+// TestAnEndBeforeItsStart: a look that was held up does not bring back what
+// another has seen end.
+func TestAnEndBeforeItsStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *license.Configuration) { c.Count = licenses(1) }).after(time.Hour)
+	running := w.launched(1, w.now.Add(-time.Minute))
+	w.after(time.Second).see(w.launched(1, running.Instance.LaunchTime, in(license.Terminated)))
+	same(t, "totals", ledger.Totals{}, w.l.Totals)
+	w.after(time.Second)
+	if r := w.see(running); r.Change != nil {
+		t.Errorf("the older look changes %+v", r.Change)
+	}
+	w.see(w.launched(2, w.now))
+	same(t, "covered", []int{2}, w.members(ledger.Covered))
+	w.after(20*time.Minute + time.Second).see(w.launched(2, w.launchOf(2), in(license.Terminated)))
+	if _, m := w.l.Find(id(1)); m != nil {
+		t.Error("the fence is kept for ever")
+	}
+	old := w.launched(3, w.now.Add(-time.Hour), in(license.Stopped))
+	if r := w.see(old); r.Change != nil {
+		t.Errorf("what was stopped long ago is kept: %+v", r.Change)
+	}
+}
+
 func TestDisassociation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *license.Configuration) { c.Count = licenses(1) }).after(time.Hour)

@@ -52,6 +52,19 @@ func TestAnIntentNeverGrowsIntoAStop(t *testing.T) {
 	})
 }
 
+// TestHeldByAnotherAssociationIsListed: an instance that lost the tag under which
+// it was launched, and is held by an image that was associated since, is an
+// overrun by change.
+func TestHeldByAnotherAssociationIsListed(t *testing.T) {
+	t.Parallel()
+	w := overrun(t, 1, nil)
+	same(t, "wanted", []int{2}, w.wanted())
+	later := w.launched(2, w.launchOf(2), offered(w.after(time.Minute).now))
+	later.Held.Kind, later.Held.Value = license.ByTag, "software=oracle"
+	w.see(later)
+	same(t, "answer", ledger.Answer{Why: ledger.WhyListed}, w.answers()[2])
+}
+
 // TestNoStopBeforeTagsCanArrive: Auto Scaling marks its members up to a minute
 // after the launch, also where a person set no settle window.
 func TestNoStopBeforeTagsCanArrive(t *testing.T) {

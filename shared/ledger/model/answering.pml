@@ -1,7 +1,8 @@
 /* How an overrun is answered: from a pending action to a stop. Counting is one
    step here (counting.pml has it in many): the license takes up what runs, late
    or never, and covers the oldest. Two enforcers may hold the same action, each
-   can die between any two steps, and meanwhile instances end and start again, a
+   can die between any two steps (an intent belongs to the run that got it, for
+   longer than a run lasts), and meanwhile instances end and start again, a
    person changes the count, and intents run out.
 
    The n-th instance is the n-th oldest; each uses one license. */
@@ -28,7 +29,7 @@ byte gen[N];
 bit runs[N];
 
 /* The license, as stored; each commit says to all enforcers that it moved. */
-typedef License { byte gen[N]; byte verdict[N]; bit intent[N]; bit answered[N]; bit limit; byte spent }
+typedef License { byte gen[N]; byte verdict[N]; byte intent[N] /* whose, counted from 1 */; bit answered[N]; bit limit; byte spent }
 License lic;
 byte holds[2]; /* by enforcer: 1: the license as it is stored, 2: an older revision, 0: none */
 byte pending[N]; /* actions that wait: a bit for each generation */
@@ -160,9 +161,19 @@ inline observe(i) {
 #define IDLE    0
 #define REFUSED 1 /* nothing to answer */
 #define ROOM    2 /* an intent lives, but there is room since: it is given up */
-#define LATER   3 /* no budget */
+#define LATER   3 /* no budget, or another run is at it */
 #define GRANTED 4 /* to be written */
-#define LIVES   5 /* granted before, by this one or by one that died */
+#define LIVES   5 /* granted before, to this run */
+
+/* An intent of a run that died is taken over by a commit, which makes it
+   another's. */
+#ifdef ANYBODYS_INTENT /* whoever asks takes it up or gives it up */
+#define OTHERS(l) false
+#define MINE(l) true
+#else
+#define MINE(l) (mine && l.intent[i] == me + 1)
+#define OTHERS(l) (l.intent[i] == 2 - me && hand[1 - me] == i + 1)
+#endif
 
 /* ask folds the wish to stop i. */
 inline ask() {
@@ -174,33 +185,30 @@ inline ask() {
 		od;
 		if
 		:: !WANTED(my) -> answer = REFUSED
-		:: WANTED(my) && my.intent[i] && room > 0 -> answer = ROOM; my.intent[i] = 0; cover(my)
-		:: WANTED(my) && my.intent[i] && room == 0 -> answer = LIVES
+		:: WANTED(my) && OTHERS(my) -> answer = LATER
+		:: WANTED(my) && my.intent[i] && !OTHERS(my) && room > 0 -> answer = ROOM; my.intent[i] = 0; cover(my)
+		:: WANTED(my) && my.intent[i] && !OTHERS(my) && room == 0 && MINE(my) -> answer = LIVES
+		:: WANTED(my) && my.intent[i] && !OTHERS(my) && room == 0 && !MINE(my) -> answer = GRANTED; my.intent[i] = me + 1
 		:: WANTED(my) && !my.intent[i] && my.spent == BUDGET -> answer = LATER
-		:: else -> answer = GRANTED; my.intent[i] = 1; my.spent++
+		:: else -> answer = GRANTED; my.intent[i] = me + 1; my.spent++
 		fi
 	}
 }
 
-#ifdef TWO_AT_ONE /* two runs may be at the same instance */
-#define ALONE(h) true
-#else
-#define ALONE(h) (hand[1 - me] != h)
-#endif
-
 proctype Enforcer(byte me) {
 	byte i, launch, answer;
 	bit sure;
+	bit mine; /* this run was granted the intent */
 	License my;
 end:
 	do
-	:: atomic { (pending[0] & 2) != 0 && ALONE(1) -> i = 0; launch = 1; hand[me] = 1; goto look }
-	:: atomic { (pending[0] & 4) != 0 && ALONE(1) -> i = 0; launch = 2; hand[me] = 1; goto look }
-	:: atomic { (pending[1] & 2) != 0 && ALONE(2) -> i = 1; launch = 1; hand[me] = 2; goto look }
-	:: atomic { (pending[1] & 4) != 0 && ALONE(2) -> i = 1; launch = 2; hand[me] = 2; goto look }
+	:: atomic { (pending[0] & 2) != 0 -> i = 0; launch = 1; hand[me] = 1; goto look }
+	:: atomic { (pending[0] & 4) != 0 -> i = 0; launch = 2; hand[me] = 1; goto look }
+	:: atomic { (pending[1] & 2) != 0 -> i = 1; launch = 1; hand[me] = 2; goto look }
+	:: atomic { (pending[1] & 4) != 0 -> i = 1; launch = 2; hand[me] = 2; goto look }
 #if N > 2
-	:: atomic { (pending[2] & 2) != 0 && ALONE(3) -> i = 2; launch = 1; hand[me] = 3; goto look }
-	:: atomic { (pending[2] & 4) != 0 && ALONE(3) -> i = 2; launch = 2; hand[me] = 3; goto look }
+	:: atomic { (pending[2] & 2) != 0 -> i = 2; launch = 1; hand[me] = 3; goto look }
+	:: atomic { (pending[2] & 4) != 0 -> i = 2; launch = 2; hand[me] = 3; goto look }
 #endif
 	od;
 look:
@@ -220,7 +228,7 @@ fold:
 	fi;
 	if
 #ifdef NO_CONDITION /* what was read is trusted */
-	:: d_step { answer == GRANTED -> assert(WANTED(lic)); copy(my, lic); my.intent[i] = 1; my.spent++; commit(my) }
+	:: d_step { answer == GRANTED -> assert(WANTED(lic)); copy(my, lic); my.intent[i] = me + 1; my.spent++; commit(my) }
 	:: d_step { answer == ROOM && holds[me] == 1 -> commit(my) }
 	:: atomic { answer == ROOM && holds[me] == 2 -> goto fold }
 #else
@@ -231,7 +239,7 @@ fold:
 	fi;
 	if
 	:: atomic { answer == ROOM -> goto cancel }
-	:: atomic { answer == GRANTED -> goto granted }
+	:: atomic { answer == GRANTED -> mine = 1; goto granted }
 	:: goto rest /* the answer is lost, or it dies: the intent lives */
 	fi;
 granted: /* asked once more: license, and then the instance right before the stop */
@@ -258,7 +266,7 @@ outcome:
 cancel:
 	pending[i] = pending[i] & ~(1 << launch);
 rest:
-	atomic { i = 0; launch = 0; answer = IDLE; sure = 0; holds[me] = 0; hand[me] = 0; clear(my) };
+	atomic { i = 0; launch = 0; answer = IDLE; sure = 0; mine = 0; holds[me] = 0; hand[me] = 0; clear(my) };
 	goto end
 }
 

@@ -105,7 +105,7 @@ inline claim(l, i, f, at, gone) {
 		if
 		:: FUSES(f) -> b = ENTRY(f, 0, NONE, FGEN(f), at)
 		:: else ->
-#ifdef FENCE_UNKNOWN
+#ifndef NO_END_FENCE
 			b = ENTRY(f, 0, NONE, FGEN(f), at)
 #else
 			skip
