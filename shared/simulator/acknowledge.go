@@ -91,15 +91,15 @@ func (s *Sim) counted(when string, in license.Instance, g ledger.Generation) {
 	}
 }
 
-// checkConfigured: once a person's change is done, it counts for all that was
-// on record before it and is not just being recorded.
-func (s *Sim) checkConfigured(p *process, id string) {
+// checkConfigured: once a person's change is done, it counts for all that is on
+// record and is not just being recorded.
+func (s *Sim) checkConfigured(id string) {
 	l := s.store.licenses[id]
 	if l == nil || s.configuring[id] > 0 {
 		return
 	}
 	for _, f := range s.store.facts {
-		if at, ok := s.recorded[f.Instance.ID]; ok && at.Before(p.started) {
+		if _, ok := s.recorded[f.Instance.ID]; ok {
 			s.counted("the change of "+id+" is done", f.Instance, f.Generation)
 		}
 	}

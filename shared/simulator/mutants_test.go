@@ -123,8 +123,6 @@ var mutants = []mutant{
 		{"track/handle.go", "changes, err := b.t.FoldDue(ctx)", "changes, err := b.t.FoldDue(ctx)\n\terr = nil"}}},
 	{"an old description is believed", 500, "", []edit{
 		{"track/handle.go", "if known && contradicts(p, in) && !final {", "if known && contradicts(p, in) && !final && false {"}}},
-	{"a contradiction buries others", 500, "", []edit{
-		{"track/handle.go", "			if !last {\n				return s, hints", "			if true {\n				return s, hints"}}},
 	{"configurations are not read again", 500, "", []edit{
 		{"track/sighting.go", "moved, err := t.refresh(ctx)", "moved, err := false, error(nil)"}}},
 	{"facts are not written", 500, "", []edit{

@@ -379,7 +379,7 @@ func (s *Sim) configure(wanted license.Configuration, done func()) {
 			return
 		}
 		s.configuring[wanted.ID]--
-		s.checkConfigured(b.p, wanted.ID)
+		s.checkConfigured(wanted.ID)
 		done()
 	})
 }

@@ -263,6 +263,11 @@ func (s *Sim) someone() {
 		m = c.byID[s.store.actions[keys[d.IntN(len(keys))]].Instance.AWSID()]
 	}
 	id := m.in.ID.AWSID()
+	if _, tagged := m.in.Tags["app"]; tagged && d.chance(0.15) {
+		c.tag(m, "app", nil)
+		c.emit(m, callEvent(id, "CreateTags"))
+		return
+	}
 	if m.in.State == license.Running && m.group == nil && d.chance(0.08) { // a quick restart
 		c.stop(m)
 		s.after(d.between(91*time.Second, 3*time.Minute), func() {
