@@ -86,8 +86,6 @@ var mutants = []mutant{
 	{"observe acts", 500, "", []edit{
 		{"ledger/answer.go", "case answer.Mode == license.Observe:", "case false:"},
 		{"enforce/enforcer.go", "if answer.Mode == license.Observe {", "if false {"}}},
-	{"a granted tag becomes a stop", 500, "", []edit{
-		{"ledger/answer.go", "if m.Intent.Action == license.Tag {", "if false {"}}},
 
 	// Enforcement.
 	{"no license is read again", 500, "", []edit{
@@ -101,7 +99,7 @@ var mutants = []mutant{
 		{"enforce/enforcer.go", "if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {", "if false {"}}},
 	{"another launch is stopped", 500, "", []edit{
 		{"enforce/enforcer.go", "case !in.LaunchTime.Equal(p.Launch):", "case false:"}}},
-	{"an ended association is answered", 500, "", []edit{
+	{"an ended association is answered", 1500, "", []edit{
 		{"enforce/enforcer.go", "case !associated(l, p.Instance, in):", "case false:"}}},
 	{"a failed stop is taken for done", 500, "", []edit{
 		{"enforce/act.go", "case err != nil:", "case err != nil && p.Action == license.Tag:"}}},
@@ -123,7 +121,7 @@ var mutants = []mutant{
 		{"track/handle.go", "changes, err := b.t.FoldDue(ctx)", "changes, err := b.t.FoldDue(ctx)\n\terr = nil"}}},
 	{"an old description is believed", 500, "", []edit{
 		{"track/handle.go", "if known && contradicts(p, in) && !final {", "if known && contradicts(p, in) && !final && false {"}}},
-	{"configurations are not read again", 500, "", []edit{
+	{"configurations are not read again", 1500, "", []edit{
 		{"track/sighting.go", "moved, err := t.refresh(ctx)", "moved, err := false, error(nil)"}}},
 	{"facts are not written", 500, "", []edit{
 		{"track/sighting.go", "if err := t.Store.SaveFacts(ctx, changed); err != nil {", "if err := error(nil); err != nil {"}}},

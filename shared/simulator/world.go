@@ -119,8 +119,11 @@ func (s *Sim) rules(counting license.CountingType) []string {
 	case license.CountSocket:
 		from = append(from, "#maximumSockets=1", "#licenseAffinityToHost=1", "#licenseAffinityToHost=3")
 	}
-	if s.dice.chance(0.25) {
+	switch {
+	case s.dice.chance(0.25):
 		return []string{"#includedStoppedInstances=True"}
+	case len(from) > 4 && s.dice.chance(0.4):
+		return from[len(from)-1:]
 	}
 	return []string{from[s.dice.IntN(len(from))]}
 }
