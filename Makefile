@@ -79,7 +79,7 @@ vuln: ## known vulnerabilities in code that is called; VULNDB=FILE.tgz works off
 	./scripts/vuln $(VULNDB)
 
 SEED ?= 1
-sim: ## replay one seed of the simulator with its trace: SEED=n
+sim: ## replay one seed of the simulator with its trace: SEED=n [PROFILE=NAME]
 	SEED=$(SEED) PROFILE="$(PROFILE)" go test -count=1 -run 'TestSeed$$' -v ./shared/simulator
 
 SEEDS ?= 1..1000000
