@@ -19,6 +19,7 @@ type checks struct {
 	offered     map[string]map[license.Association]time.Time
 	once        map[string]map[license.Association]time.Time // associations given up, and when
 	newest      map[holding]ledger.Generation
+	looks       map[holding]time.Time // the newest look at that generation
 	grants      map[holding]grant
 	assigned    map[holding]time.Time // hosts that are covered, since when
 	most        map[string]int64      // per unsettled license: the largest count since it was settled
@@ -62,7 +63,7 @@ type grant struct {
 
 func newChecks() checks {
 	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), judged: make(map[holding]judgement), offered: make(map[string]map[license.Association]time.Time),
-		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), grants: make(map[holding]grant),
+		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), looks: make(map[holding]time.Time), grants: make(map[holding]grant),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
 		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
 		assigned: make(map[holding]time.Time), most: make(map[string]int64)}
@@ -274,7 +275,10 @@ func (s *Sim) checkGenerations(before, l *ledger.License, at time.Time) {
 				s.violate("%s r%d: %s goes back from %s rank %d to %s rank %d", h.license, l.Revision, m.Instance.AWSID(),
 					last.Launch.Format(time.TimeOnly), last.Rank, m.Generation.Launch.Format(time.TimeOnly), m.Generation.Rank)
 			}
-			s.newest[h] = m.Generation
+			if s.newest[h] == m.Generation && m.Observed.Before(s.looks[h]) && holds(before, m.Instance) {
+				s.violate("%s r%d: %s is as a look at %s told, after one at %s", h.license, l.Revision, m.Instance.AWSID(), m.Observed, s.looks[h])
+			}
+			s.newest[h], s.looks[h] = m.Generation, m.Observed
 			now := overrun{l.Entries[i].Verdict, m.Generation.Launch, later(s.tightened[h.license], s.rulesAt(&l.Configuration, at).Effective)}
 			if was := s.overruns[h]; was.verdict != now.verdict || !was.launch.Equal(now.launch) {
 				s.overruns[h] = now

@@ -48,6 +48,9 @@ func (s *Sim) furnish() {
 		if rules := s.rules(c.CountingType); d.chance(0.4) {
 			c.Rules = []license.RuleVersion{{Text: rules}}
 		}
+		if crowded && i == 0 && d.chance(0.5) {
+			c.Rules = []license.RuleVersion{{Text: []string{"#licenseAffinityToHost=1"}}}
+		}
 		if d.chance(0.1) {
 			c.Expiry = s.expiry()
 		}
@@ -62,6 +65,9 @@ func (s *Sim) furnish() {
 	if crowded {
 		for i := range s.cloud.hosts {
 			s.after(d.between(0, 5*time.Minute), func() { s.launchOn(i) })
+			if d.chance(0.3) {
+				s.after(d.between(6*time.Minute, 20*time.Minute), func() { s.leave(i) })
+			}
 		}
 	}
 }
@@ -123,4 +129,13 @@ func (s *Sim) rules(counting license.CountingType) []string {
 		return from[len(from)-1:]
 	}
 	return []string{from[s.dice.IntN(len(from))]}
+}
+
+// leave ends what runs on a host.
+func (s *Sim) leave(host int) {
+	for _, m := range s.cloud.machines {
+		if m.in.HostID == s.cloud.hosts[host].ID.AWSID() && m.in.State == license.Running {
+			s.cloud.terminate(m)
+		}
+	}
 }
