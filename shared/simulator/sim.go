@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"time"
 
 	"licenseguard/shared/license"
@@ -207,124 +206,6 @@ func (s *Sim) play() {
 	s.trace("== days later")
 	s.daysLater()
 	s.verify()
-}
-
-// calm ends the faults, sweeps once, and lets pass what waits.
-func (s *Sim) calm() {
-	s.faulty = false
-	for _, b := range slices.Clone(s.boxes) { // as a deployment does
-		if b.old = true; !b.busy {
-			s.discard(b)
-		}
-	}
-	if s.profile.deaf {
-		s.advance(time.Time{})
-		s.startSweep()
-		for len(s.violations) == 0 && slices.ContainsFunc(s.processes, func(p *process) bool { return p.name == sweepName }) {
-			s.advance(s.now.Add(time.Second))
-		}
-		return
-	}
-	s.quiet()
-	s.queues[alertQueue].redrive()
-	s.queues[eventQueue].redrive()
-	if s.profile.unswept { // nothing was lost, so nothing else has to help
-		s.queues[intakeQueue].redrive()
-		s.quiet()
-	}
-	for range 3 {
-		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
-		s.tick()
-		s.advance(time.Time{})
-	}
-	if !s.profile.unswept {
-		s.startSweep()
-		s.advance(time.Time{})
-	}
-	s.ticks(s.now.Add(3 * time.Hour))
-}
-
-// quiet lets pass what is under way, with the schedule's minutes.
-func (s *Sim) quiet() {
-	for end := s.now.Add(3 * time.Hour); (len(s.agenda.items) > 0 || len(s.processes) > 0) && len(s.violations) == 0 && s.now.Before(end); {
-		s.advance(s.now.Truncate(time.Minute).Add(time.Minute))
-		if next := s.nextDue(s.now); !next.IsZero() && !next.After(s.now) {
-			s.tick()
-		}
-	}
-	s.advance(time.Time{}) // what enforcement does within its budget can take longer
-}
-
-// ticks lets minutes and hours pass until nothing is pending, or due before the
-// horizon.
-func (s *Sim) ticks(horizon time.Time) {
-	const most = 300
-	for range most {
-		for _, g := range s.cloud.groups {
-			s.cloud.scale(g)
-		}
-		s.advance(time.Time{})
-		if len(s.violations) > 0 {
-			return
-		}
-		next := s.nextDue(horizon)
-		if next.IsZero() {
-			return
-		}
-		if next.After(s.now) {
-			s.now = next
-		}
-		s.now = s.now.Truncate(time.Minute).Add(time.Minute)
-		s.tick()
-		s.advance(time.Time{})
-	}
-	s.violate("something is pending or due for ever: %s", s.pendingText())
-}
-
-// nextDue returns when the next tick has work. What falls due after the horizon
-// waits.
-func (s *Sim) nextDue(horizon time.Time) time.Time {
-	var next time.Time
-	earlier := func(t time.Time) {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
-	for _, a := range s.store.actions {
-		earlier(a.NotBefore)
-	}
-	for _, l := range s.store.licenses {
-		if !l.Due.After(later(horizon, s.now)) {
-			earlier(l.Due)
-		}
-	}
-	return next
-}
-
-func (s *Sim) pendingText() string {
-	text := ""
-	for _, key := range s.store.keys() {
-		a := s.store.actions[key]
-		text += fmt.Sprintf("%s not before %s after %d attempts (%s); ", key, a.NotBefore, a.Attempts, a.LastError)
-	}
-	for id, l := range s.store.licenses {
-		if !l.Due.IsZero() {
-			text += fmt.Sprintf("%s due at %s; ", id, l.Due)
-		}
-	}
-	return text
-}
-
-// daysLater delivers what was held back for days, twice and in disorder.
-func (s *Sim) daysLater() {
-	then := s.now.Add(s.dice.between(20*time.Minute, 6*24*time.Hour))
-	s.ticks(then)
-	s.now = later(s.now, then)
-	for range min(len(s.late), 12) {
-		s.queues[intakeQueue].send(s.late[s.dice.IntN(len(s.late))], s.dice.between(0, 3*time.Second))
-	}
-	s.advance(time.Time{})
-	s.ticks(s.now.Add(pick(s.dice, 3*time.Hour, 40*24*time.Hour)))
 }
 
 // tick is the one-minute schedule of track and of enforce.
