@@ -142,6 +142,9 @@ func (s *Sim) daysLater() {
 	then := s.now.Add(s.dice.between(20*time.Minute, 6*24*time.Hour))
 	s.ticks(then)
 	s.now = later(s.now, then)
+	for _, l := range s.store.licenses { // what ends by itself has ended
+		s.recount(l)
+	}
 	for range min(len(s.late), 12) {
 		s.queues[intakeQueue].send(s.late[s.dice.IntN(len(s.late))], s.dice.between(0, 3*time.Second))
 	}
