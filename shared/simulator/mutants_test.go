@@ -34,7 +34,7 @@ var mutants = []mutant{
 		{"ledger/cover.go", "f.now.Before(e.Since.Add(f.l.Configuration.Enforcement.Settle))", "!f.now.Before(e.Since)"}}},
 	{"the expiry leaves the count", 100, "", []edit{
 		{"license/configuration.go", "if !c.Expiry.IsZero() && !now.Before(c.Expiry) {", "if false {"}}},
-	{"the end of an affinity never falls due", 1000, "", []edit{
+	{"the end of an affinity never falls due", 100, "", []edit{
 		{"ledger/finish.go", "earlier(e.AffinityUntil)", "_ = e"}}},
 	{"a dated rule never falls due", 800, "", []edit{
 		{"ledger/finish.go", "earlier(f.l.Configuration.NextChange(f.now))", ""}}},
