@@ -21,6 +21,7 @@ type checks struct {
 	newest      map[holding]ledger.Generation
 	looks       map[holding]time.Time // the newest look at that generation
 	grants      map[holding]grant
+	called      map[holding]bool      // the last commit that told of it asked for an answer
 	assigned    map[holding]time.Time // hosts that are covered, since when
 	most        map[string]int64      // per unsettled license: the largest count since it was settled
 	exceeded    map[string]bool
@@ -63,7 +64,7 @@ type grant struct {
 
 func newChecks() checks {
 	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), judged: make(map[holding]judgement), offered: make(map[string]map[license.Association]time.Time),
-		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), looks: make(map[holding]time.Time), grants: make(map[holding]grant),
+		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), looks: make(map[holding]time.Time), grants: make(map[holding]grant), called: make(map[holding]bool),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
 		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
 		assigned: make(map[holding]time.Time), most: make(map[string]int64)}
@@ -104,6 +105,10 @@ func (s *Sim) committed(before, after *ledger.License, c ledger.Commit) {
 	s.assign(after, at)
 	for _, a := range c.Change.Alerts {
 		s.alerts[a.ID] += 0
+	}
+	for i := range c.Change.Deltas {
+		d := &c.Change.Deltas[i]
+		s.called[holding{id, d.Instance}] = d.Answer.Wanted()
 	}
 	s.append(c.Change)
 }
