@@ -21,7 +21,7 @@ type checks struct {
 	newest      map[holding]ledger.Generation
 	looks       map[holding]time.Time // the newest look at that generation
 	grants      map[holding]grant
-	called      map[holding]bool      // the last commit that told of it asked for an answer
+	called      map[holding]bool      // the last commit that told of it asked for an answer, not cancelled since
 	assigned    map[holding]time.Time // hosts that are covered, since when
 	most        map[string]int64      // per unsettled license: the largest count since it was settled
 	exceeded    map[string]bool

@@ -178,6 +178,9 @@ func (m *memory) PendingActions(context.Context) (out []ledger.PendingAction, er
 
 func (m *memory) Record(_ context.Context, e ledger.JournalEntry) error {
 	m.journal[e.Key()] = e
+	if e.Action == ledger.DoneCancelled {
+		delete(m.sim.called, holding{e.License, e.Instance})
+	}
 	return nil
 }
 
