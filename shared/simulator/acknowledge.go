@@ -68,8 +68,13 @@ func (s *Sim) checkSeen(p *process, m *message) {
 		s.violate("%s is acknowledged, but there are no facts of %s", m.id, in.ID.AWSID())
 		return
 	}
+	if by := s.recorder[in.ID]; by != nil && by != p && (by.ending.IsZero() || by.crashed || by.hurt) {
+		return // another call wrote other facts, and goes on to the licenses, or is repeated
+	}
 	s.counted(m.id+" is acknowledged", in, g)
-	s.recorded[in.ID] = s.now
+	if s.store.facts[in.ID].Generation.Compare(g) == 0 { // else another call is recording something newer
+		s.recorded[in.ID] = s.now
+	}
 }
 
 // counted: an instance as it was seen is in every license that applies to it.

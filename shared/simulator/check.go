@@ -32,6 +32,7 @@ type checks struct {
 	firstSeen   map[license.ResourceID]time.Time // when facts were first written
 	inherits    map[holding]license.Association  // given up, but kept by what had it
 	recorded    map[license.ResourceID]time.Time // instances whose facts are in their licenses, since when
+	recorder    map[license.ResourceID]*process  // who wrote their facts last
 	configuring map[string]int                   // persons who are changing a license
 }
 
@@ -66,7 +67,7 @@ func newChecks() checks {
 	return checks{tightened: make(map[string]time.Time), answers: make(map[string]time.Time), overruns: make(map[holding]overrun), judged: make(map[holding]judgement), offered: make(map[string]map[license.Association]time.Time),
 		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), looks: make(map[holding]time.Time), grants: make(map[holding]grant), called: make(map[holding]bool),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
-		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
+		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), recorder: make(map[license.ResourceID]*process), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
 		assigned: make(map[holding]time.Time), most: make(map[string]int64)}
 }
 

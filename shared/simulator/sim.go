@@ -243,13 +243,14 @@ func (s *Sim) startSweep() {
 // configure is a person's command, repeated until it succeeds or is refused.
 func (s *Sim) configure(wanted license.Configuration, done func()) {
 	b := s.newBox("person")
-	again := false
+	again, refused := false, false
 	s.configuring[wanted.ID]++
 	s.run(b, "person", func(ctx context.Context) error {
 		_, err := b.tracker.Configure(ctx, wanted, "a person")
 		var field *license.FieldError
 		var rule *license.RuleError
-		again = err != nil && !errors.As(err, &field) && !errors.As(err, &rule)
+		refused = errors.As(err, &field) || errors.As(err, &rule)
+		again = err != nil && !refused
 		return err
 	}, func(crashed bool) {
 		if crashed || again {
@@ -260,7 +261,9 @@ func (s *Sim) configure(wanted license.Configuration, done func()) {
 			return
 		}
 		s.configuring[wanted.ID]--
-		s.checkConfigured(wanted.ID)
+		if !refused {
+			s.checkConfigured(wanted.ID)
+		}
 		done()
 	})
 }

@@ -133,6 +133,7 @@ func (m *memory) SaveFacts(_ context.Context, list []ledger.Facts) error {
 	for _, f := range list {
 		m.facts[f.Instance.ID] = f
 		delete(m.sim.recorded, f.Instance.ID)
+		m.sim.recorder[f.Instance.ID] = m.sim.current
 		if _, ok := m.sim.firstSeen[f.Instance.ID]; !ok {
 			m.sim.firstSeen[f.Instance.ID] = f.FirstSeen
 		}
