@@ -12,7 +12,7 @@ func (f *folder) claim(c *Claim) {
 	id := c.Instance.ID
 	i, known := f.find(id)
 	if !known {
-		f.admit(c, Member{Instance: id, Generation: Generation{Rank: -1}})
+		f.admit(c, &Member{Instance: id, Generation: Generation{Rank: -1}})
 		return
 	}
 	e := &f.l.Entries[i]
@@ -20,14 +20,15 @@ func (f *folder) claim(c *Claim) {
 	if m == nil || stale(m, c) {
 		return
 	}
-	updated := f.update(*m, c)
+	updated := *m
+	f.update(&updated, c)
 	elsewhere := !c.Gone && f.consumer(c) != e.Resource
 	if elsewhere && updated.Consuming(&f.rules) {
 		// It moved: to another host, on or off one. While it consumes nothing it
 		// stays here, where its fence is.
 		was := *m
 		f.release(i, id, c)
-		f.admit(c, was)
+		f.admit(c, &was)
 		return
 	}
 	// Observed alone is no change worth a write: the facts are the same.
@@ -38,7 +39,7 @@ func (f *folder) claim(c *Claim) {
 	e = f.touch(i)
 	m = e.member(id)
 	restarted := !m.Consuming(&f.rules) && updated.Consuming(&f.rules)
-	if restarted && !f.keepsPlace(e, *m, updated) {
+	if restarted && !f.keepsPlace(e, m, &updated) {
 		e.First = updated.Generation.Launch
 	}
 	*m = updated
@@ -74,9 +75,9 @@ func stale(m *Member, c *Claim) bool {
 }
 
 // admit takes an instance in that the consuming resource does not hold yet.
-// was is the member as it was elsewhere.
-func (f *folder) admit(c *Claim, was Member) {
-	m := f.update(was, c)
+// m is the member as it was elsewhere.
+func (f *folder) admit(c *Claim, m *Member) {
+	f.update(m, c)
 	consumes := m.Consuming(&f.rules)
 	if c.Gone || !consumes && !f.ended(c) {
 		return
@@ -89,9 +90,9 @@ func (f *folder) admit(c *Claim, was Member) {
 		if held := f.now.Before(e.AffinityUntil) || f.consuming(e); consumes && (!held || c.Generation.Launch.Before(e.First)) {
 			e.First = c.Generation.Launch
 		}
-		e.Members = append(e.Members, m)
+		e.Members = append(e.Members, *m)
 	} else {
-		i = f.add(Entry{Resource: resource, First: c.Generation.Launch, Verdict: Released, RuleVersion: f.version, Members: f.copied([]Member{m})})
+		i = f.add(Entry{Resource: resource, First: c.Generation.Launch, Verdict: Released, RuleVersion: f.version, Members: f.block(m)})
 	}
 	e := &f.l.Entries[i]
 	f.index.put(m.Instance, i)
@@ -113,8 +114,8 @@ func (f *folder) release(i int, id license.ResourceID, c *Claim) {
 	f.seen[id] = c
 }
 
-// update returns the member as the claim shows it.
-func (f *folder) update(m Member, c *Claim) Member {
+// update makes the member as the claim shows it.
+func (f *folder) update(m *Member, c *Claim) {
 	was := m.Consuming(&f.rules)
 	if c.Gone {
 		if was {
@@ -122,12 +123,12 @@ func (f *folder) update(m Member, c *Claim) Member {
 		}
 		// The generation stays: should AWS know the instance again, that look wins.
 		m.State, m.Observed = license.Terminated, c.Observed
-		f.endIntent(&m, f.now)
-		return m
+		f.endIntent(m, f.now)
+		return
 	}
-	in := c.Instance
+	in := &c.Instance
 	if !in.LaunchTime.Equal(m.Generation.Launch) && !c.Generation.Launch.Equal(m.Generation.Launch) {
-		f.endIntent(&m, f.now)
+		f.endIntent(m, f.now)
 		m.FirstSeen, m.Answered, m.Cause = c.Observed, "", ""
 	}
 	guard := m.Guard
@@ -161,9 +162,8 @@ func (f *folder) update(m Member, c *Claim) Member {
 		m.StoppedAt = time.Time{}
 	case was:
 		m.StoppedAt = c.Happened
-		f.endIntent(&m, f.now)
+		f.endIntent(m, f.now)
 	}
-	return m
 }
 
 // lateAssociation reports whether the instance ran before the license applied
@@ -175,7 +175,7 @@ func lateAssociation(c *Claim) bool {
 }
 
 // keepsPlace reports whether a restart comes soon enough after the stop.
-func (f *folder) keepsPlace(e *Entry, stopped, started Member) bool {
+func (f *folder) keepsPlace(e *Entry, stopped, started *Member) bool {
 	if f.now.Before(e.AffinityUntil) || e.Host.Family != "" && f.consuming(e) {
 		return true
 	}

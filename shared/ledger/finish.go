@@ -99,18 +99,16 @@ func (f *folder) compare(before, after *Entry) {
 		}
 		d := f.delta(before, after, m)
 		d.brokenAnew = len(m.Broken) > 0 && m.Consuming(&f.rules) && (len(was.Broken) == 0 || !was.Generation.Launch.Equal(m.Generation.Launch))
-		f.change.Deltas = append(f.change.Deltas, d)
 	}
 	for j := range before.Members {
 		if was := &before.Members[j]; after.member(was.Instance) == nil {
 			gone := *was
 			d := f.delta(before, after, &gone)
 			d.To, d.Answer = Released, Answer{}
-			f.change.Deltas = append(f.change.Deltas, d)
 		}
 	}
 	if len(after.Members) == 0 && len(before.Members) == 0 && before.Verdict != after.Verdict && before.Verdict != "" {
-		f.change.Deltas = append(f.change.Deltas, f.delta(before, after, &Member{}))
+		f.delta(before, after, &Member{})
 	}
 }
 
@@ -121,13 +119,15 @@ func (m *Member) differs(was *Member) bool {
 		m.Kind != was.Kind || m.Value != was.Value || m.Late != was.Late || !slices.Equal(m.Broken, was.Broken)
 }
 
-func (f *folder) delta(before, after *Entry, m *Member) Delta {
-	d := Delta{
+// delta appends what happened to a member.
+func (f *folder) delta(before, after *Entry, m *Member) *Delta {
+	f.change.Deltas = append(f.change.Deltas, Delta{
 		Resource: after.Resource, Instance: m.Instance, Generation: m.Generation, State: m.State,
 		Happened: f.now, From: before.Verdict, To: after.Verdict, Cause: m.Cause,
 		Estimated: after.Estimated, Broken: m.Broken, RuleVersion: after.RuleVersion,
 		Before: consumedBy(before), Licenses: consumedBy(after), Action: f.acted[m.Instance],
-	}
+	})
+	d := &f.change.Deltas[len(f.change.Deltas)-1]
 	if m.Instance != "" {
 		d.Association = f.association(m)
 	}

@@ -131,14 +131,16 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 // batch means the same in whatever order it came. That AWS does not know an
 // instance comes last: it tells no generation of its own.
 func (f *folder) inOrder(claims []Claim) []*Claim {
+	f.claims = slices.Grow(f.claims, len(claims)) // its elements are pointed to
 	for i := range claims {
-		f.claims = append(f.claims, claims[i])
-		c := &f.claims[i]
-		c.Generation.Launch, c.Instance.LaunchTime = milli(c.Generation.Launch), milli(c.Instance.LaunchTime)
-		c.Observed, c.Happened, c.Known = milli(c.Observed), milli(c.Happened), milli(c.Known)
-	}
-	for i := range f.claims {
-		f.ordered = append(f.ordered, &f.claims[i])
+		c := &claims[i]
+		if !c.stored() {
+			f.claims = append(f.claims, *c)
+			c = &f.claims[len(f.claims)-1]
+			c.Generation.Launch, c.Instance.LaunchTime = milli(c.Generation.Launch), milli(c.Instance.LaunchTime)
+			c.Observed, c.Happened, c.Known = milli(c.Observed), milli(c.Happened), milli(c.Known)
+		}
+		f.ordered = append(f.ordered, c)
 	}
 	slices.SortStableFunc(f.ordered, func(a, b *Claim) int {
 		if a.Gone != b.Gone {
@@ -150,6 +152,12 @@ func (f *folder) inOrder(claims []Claim) []*Claim {
 		return cmp.Or(a.Generation.Compare(b.Generation), a.Observed.Compare(b.Observed), cmp.Compare(a.Instance.ID, b.Instance.ID))
 	})
 	return f.ordered
+}
+
+// stored reports whether a claim's times are as stores keep them.
+func (c *Claim) stored() bool {
+	whole := func(t time.Time) bool { return t.Nanosecond()%int(time.Millisecond) == 0 && t.Location() == time.UTC }
+	return whole(c.Generation.Launch) && whole(c.Instance.LaunchTime) && whole(c.Observed) && whole(c.Happened) && whole(c.Known)
 }
 
 // milli cuts a time to what stores keep.

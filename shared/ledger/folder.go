@@ -44,8 +44,8 @@ type folder struct {
 
 // working is the memory that one fold leaves to the next.
 type working struct {
-	claims           []Claim  // as given, with times cut to what stores keep
-	ordered          []*Claim // claims, in order
+	claims           []Claim  // copies of those whose times are not as stores keep them
+	ordered          []*Claim // all claims, in order
 	before           []Entry  // entries as they were before this fold touched them
 	touched          []int    // the entries that before has, in the same order
 	noted            []int32  // by entry: its place in before, plus 1; 0: not touched
@@ -91,6 +91,7 @@ func newFolder(l *License, claims int, now time.Time, catalog license.Catalog) *
 func (f *folder) free() {
 	w := f.working
 	clear(w.claims)
+	clear(w.ordered)
 	clear(w.before)
 	clear(w.seen)
 	clear(w.acted)
@@ -160,10 +161,20 @@ func (f *folder) was(i int) *Entry {
 // memberBlock is how many members are made at once.
 const memberBlock = 32
 
+// block copies one member into such a block.
+func (f *folder) block(m *Member) []Member {
+	if cap(f.members) == len(f.members) {
+		f.members = make([]Member, 0, min(memberBlock, len(f.ordered)))
+	}
+	at := len(f.members)
+	f.members = append(f.members, *m)
+	return f.members[at : at+1 : at+1]
+}
+
 // copied copies members into a block that several entries share.
 func (f *folder) copied(members []Member) []Member {
 	if cap(f.members)-len(f.members) < len(members) {
-		f.members = make([]Member, 0, max(len(members), min(memberBlock, len(f.claims))))
+		f.members = make([]Member, 0, max(len(members), min(memberBlock, len(f.ordered))))
 	}
 	at := len(f.members)
 	f.members = append(f.members, members...)

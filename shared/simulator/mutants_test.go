@@ -65,7 +65,7 @@ var mutants = []mutant{
 		{"ledger/cover.go", "case m.FirstSeen.After(launch.Add(discoveryWindow)):", "case false:"}}},
 	{"what ran before a lower count is answered", 1100, "", []edit{
 		{"ledger/cover.go", "case !launch.After(known) || m.Late:", "case m.Late:"}}},
-	{"what lost its cover to a lower count is answered", 100, "", []edit{
+	{"what lost its cover to a lower count is answered", 1100, "", []edit{
 		{"ledger/cover.go", "return ByChange })", "return ByLaunch })"}}},
 	{"a restart is taken for a launch", 700, "", []edit{
 		{"ledger/cover.go", "case !m.Known.IsZero() && !m.Known.After(known):", "case false:"}}},
@@ -85,7 +85,7 @@ var mutants = []mutant{
 
 	// Enforcement.
 	{"no license is read again", 100, "", []edit{
-		{"enforce/act.go", "seen, ok, err = e.confirm(ctx, &p, r)", "seen, ok, err = e.look(ctx, l, &p, r)"}}},
+		{"enforce/act.go", "seen, ok, err = e.confirm(ctx, &p, g.Intent, r)", "seen, ok, err = e.look(ctx, l, &p, r)"}}},
 	{"no look", 100, "", []edit{
 		{"enforce/enforcer.go", "_, ok, err := e.look(ctx, l, p, r)", "ok, err := true, error(nil)"},
 		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
@@ -93,7 +93,7 @@ var mutants = []mutant{
 		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
 	{"the last look sees no guard", 100, "", []edit{
 		{"enforce/enforcer.go", "if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {", "if false {"}}},
-	{"another launch is stopped", 400, "", []edit{
+	{"another launch is stopped", 1600, "", []edit{
 		{"enforce/enforcer.go", "case !in.LaunchTime.Equal(p.Launch):", "case false:"}}},
 	{"a failed stop is taken for done", 1100, "", []edit{
 		{"enforce/act.go", "case err != nil:", "case err != nil && p.Action == license.Tag:"}}},
@@ -115,7 +115,7 @@ var mutants = []mutant{
 		{"track/handle.go", "changes, err := b.t.FoldDue(ctx)", "changes, err := b.t.FoldDue(ctx)\n\terr = nil"}}},
 	{"an old description is believed", 100, "", []edit{
 		{"track/handle.go", "if known && contradicts(p, in) && !final {", "if known && contradicts(p, in) && !final && false {"}}},
-	{"configurations are not read again", 400, "", []edit{
+	{"configurations are not read again", 1600, "", []edit{
 		{"track/sighting.go", "moved, err := t.refresh(ctx)", "moved, err := false, error(nil)"}}},
 	{"facts are not written", 100, "", []edit{
 		{"track/sighting.go", "if err := t.Store.SaveFacts(ctx, changed); err != nil {", "if err := error(nil); err != nil {"}}},
