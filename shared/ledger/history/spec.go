@@ -80,12 +80,12 @@ func (s *state) step(op Operation) (*state, Answer) {
 }
 
 // see takes a sighting in unless a later one is known: the later launch, and
-// within one launch its end. The end of what was never known says nothing.
+// within one launch its end, also of what was never known to run.
 func (s *state) see(seen Sighting) {
 	in, known := s.instances[seen.Instance]
 	ended := in.verdict == None
 	switch {
-	case !known && seen.Ended, known && seen.Launch < in.launch, known && seen.Launch == in.launch && (ended || !seen.Ended):
+	case known && seen.Launch < in.launch, known && seen.Launch == in.launch && (ended || !seen.Ended):
 		return
 	case !known || ended && !seen.Ended:
 		in = instance{place: seen.Launch, verdict: Over}
