@@ -19,7 +19,7 @@ CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long bench fuzz catalog clean
+.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long model bench fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -40,7 +40,7 @@ test: test-core test-cloud test-infra test-integration ## every test
 
 test-core: ## the core and the command line: pure Go
 	go vet $(CORE)
-	go test -shuffle=on $(CORE)
+	go test -shuffle=on -timeout 25m $(CORE)
 
 test-race: ## the core under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/adapter/boltledger/...
@@ -95,6 +95,9 @@ bench: ## measure: ledger, fold, track, cost, sweep; ONLY=ledger runs one
 	@go test -c -o bin/bench ./shared/integration/bench
 	@LICENSEGUARD_BENCH=full ./scripts/with-tools ./bin/bench -test.timeout 30m \
 		-test.run '(?i)^Test($(shell echo $(ONLY) | tr ' ' '|'))$$'
+
+model: ## search the models of the protocol with spin
+	go test -count=1 -v ./shared/ledger/model
 
 FUZZTIME ?= 10s
 fuzz: ## fuzz every parser for FUZZTIME

@@ -47,7 +47,7 @@ func TestMutants(t *testing.T) {
 			t.Parallel()
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			program, err := m.build(t.Context(), root, t.TempDir())
+			program, err := m.build(t.Context(), root, t.TempDir(), ".")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,8 +69,35 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// build compiles the package's tests with the bug in them.
-func (m mutant) build(ctx context.Context, root, dir string) (program string, err error) {
+// TestRareMutants: what seeds find too seldom, a test of its own finds.
+func TestRareMutants(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CI") != "true" && os.Getenv("MUTANT") != "all" {
+		t.Skip("CI=true or MUTANT=all plants the bugs")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range rareMutants {
+		t.Run(m.name, func(t *testing.T) {
+			folder := filepath.Join(root, "shared", filepath.FromSlash(m.pkg))
+			program, err := m.build(t.Context(), root, t.TempDir(), folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run := exec.CommandContext(t.Context(), program, "-test.run=^"+m.test+"$")
+			run.Dir = folder
+			run.Env = append(os.Environ(), "CI=", "ACCEPT_DYNAMODB_LOCAL_LICENSE=") // the test needs no tools
+			if out, err := run.CombinedOutput(); err == nil || !strings.Contains(string(out), "--- FAIL: "+m.test) {
+				t.Errorf("%s does not find it: %v\n%s", m.test, err, out)
+			}
+		})
+	}
+}
+
+// build compiles a package's tests with the bug in them.
+func (m mutant) build(ctx context.Context, root, dir, tests string) (program string, err error) {
 	texts := make(map[string]string)
 	for _, e := range m.edits {
 		path := filepath.Join(root, "shared", filepath.FromSlash(e.file))
@@ -104,7 +131,7 @@ func (m mutant) build(ctx context.Context, root, dir string) (program string, er
 		return "", err
 	}
 	program = filepath.Join(dir, "mutant.test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-p=1", "-vet=off", "-ldflags=-s -w", "-overlay", file, "-o", program, ".")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-p=1", "-vet=off", "-ldflags=-s -w", "-overlay", file, "-o", program, tests)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the mutant does not compile: %w\n%s", err, out)
 	}

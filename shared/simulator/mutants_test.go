@@ -135,3 +135,22 @@ var mutants = []mutant{
 	{"a dated rule does not claim what stopped before", 400, "", []edit{
 		{"track/handle.go", "failed = append(failed, t.countStopped(ctx))", ""}}},
 }
+
+// rareMutants are bugs that were there, or that only few seeds would show.
+var rareMutants = []struct {
+	mutant
+	pkg, test string
+}{
+	{mutant{name: "an intent is anybody's", edits: []edit{
+		{"ledger/answer.go", "case m.Intent.Live(f.now) && !m.Intent.At.Equal(g.Intent) &&", "case false &&"}}}, "ledger", "TestAnotherRunsIntent"},
+	{mutant{name: "an end before its start leaves no fence", edits: []edit{
+		{"ledger/claim.go", "if c.Gone || !consumes && !f.ended(c) {", "if c.Gone || !consumes {"}}}, "ledger", "TestAnEndBeforeItsStart"},
+	{mutant{name: "held by a later association, answered as launched", edits: []edit{
+		{"ledger/claim.go", `m.Cause = "" // what it was launched under`, `_ = m // what it was launched under`}}}, "ledger", "TestHeldByAnotherAssociationIsListed"},
+	{mutant{name: "a contradiction buries another message", edits: []edit{
+		{"track/handle.go", "if len(left) < len(byID[id]) {", "if len(left) == 0 {"}}}, "track", "TestContradictionOfAnother"},
+	{mutant{name: "a page that only the head has is not written", edits: []edit{
+		{"adapter/dynamoledger/commit.go", "if err := s.writeHeld(ctx, c, before); err != nil {", "if err := error(nil); err != nil {"}}}, "adapter/dynamoledger", "TestPagesUnderFaults"},
+	{mutant{name: "a page that comes late replaces a newer one", edits: []edit{
+		{"adapter/dynamoledger/commit.go", `aws.String("attribute_not_exists(PK) OR Rev < :rev")`, "nil"}}}, "adapter/dynamoledger", "TestPagesUnderFaults"},
+}

@@ -32,7 +32,7 @@ type Result struct {
 type Stats struct {
 	Calls, Throttled, AnswersLost, Crashes, Partial int // calls, tries included, and what became of them
 	CommitsTried, Refused, Commits, Configured      int // Refused: by a rival, as the dice said
-	Pages, Paged                                    int // Paged: runs with a license in pages
+	Pages                                           int // commits that wrote pages
 	Events, EventsLost, EventsDoubled, EventsLate   int
 	Messages, Acknowledged, Buried, Dead            int // Buried: with a reason; Dead: received too often
 	Stale, Missing                                  int // answers of EC2

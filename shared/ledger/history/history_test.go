@@ -49,7 +49,7 @@ func TestSpecification(t *testing.T) {
 		{saw(ended("b", 10, 2)), answer(3, 3, 3, history.None)}, // c comes before a new one would
 		{saw(runs("a", 50, 2)), answer(3, 2, 4, history.Over)},  // it grew
 		{saw(ended("unknown", 1, 1)), answer(3, 2, 4, history.None)},
-		{saw(runs("unknown", 1, 1)), answer(3, 2, 4, history.None)}, // held up until then
+		{saw(runs("unknown", 1, 1)), answer(3, 2, 4, history.None)},                             // held up until then
 		{saw(ended("c", 20, 2), runs("c", 60, 2)), answer(3, 2, 4, history.Over, history.Over)}, // both in one step
 	} {
 		r.Call(0, step.op).Answered(step.want)
