@@ -93,7 +93,7 @@ ONLY ?= $(BENCH_PARTS)
 bench: ## measure: ledger, fold, track, cost, sweep; ONLY=ledger runs one
 	@test -z "$(filter-out $(BENCH_PARTS),$(ONLY))" || { echo "ONLY is one or more of: $(BENCH_PARTS)"; exit 1; }
 	@go test -c -o bin/bench ./shared/integration/bench
-	@LICENSEGUARD_BENCH=full ./scripts/with-tools ./bin/bench -test.timeout 30m \
+	@LICENSEGUARD_BENCH=full DYNAMODB_LOCAL_JAVA_OPTIONS=-Xmx2g ./scripts/with-tools ./bin/bench -test.timeout 30m \
 		-test.run '(?i)^Test($(shell echo $(ONLY) | tr ' ' '|'))$$'
 
 model: ## search the models of the protocol with spin

@@ -2,6 +2,7 @@ package localaws
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,9 +128,11 @@ var (
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command("java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		// Tests want it to start fast; a benchmark wants it to run fast.
+		options := cmp.Or(os.Getenv("DYNAMODB_LOCAL_JAVA_OPTIONS"), "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+		cmd := exec.Command("java", append(strings.Fields(options),
 			"-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar",
-			"-inMemory", "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(port))
+			"-inMemory", "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(port))...)
 		cmd.Dir = folder
 		return cmd, nil
 	}}
