@@ -35,7 +35,7 @@ func (s *Sim) acknowledged(p *process, m *message) {
 // checkTicked: what was due before a tick is folded after it.
 func (s *Sim) checkTicked(p *process, m *message) {
 	for id, l := range s.store.licenses {
-		if !l.Due.IsZero() && l.Due.Before(p.started.Add(-2*s.profile.skew)) {
+		if !l.Due.IsZero() && l.Due.Before(p.started.Add(-2*s.profile.skew)) && s.store.written[id].Before(p.started) {
 			s.violate("%s is acknowledged, but %s was due at %s", m.id, id, l.Due)
 		}
 		began := s.rulesAt(&l.Configuration, p.started.Add(-2*s.profile.skew))

@@ -312,6 +312,7 @@ func (h hands) Look(_ context.Context, scope track.Scope, id string) (in license
 		if m := p.sim.cloud.byID[id]; m != nil && m.account() == scope.Account {
 			in, found, of = p.sim.cloud.tell(m, p)
 			p.looked[m.in.ID], p.fresh[string(m.in.ID)] = of, true
+			p.shown[m.in.ID] = in
 		}
 	})
 	return in, found, err

@@ -48,6 +48,9 @@ func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at tim
 		looked = at
 	}
 	seen, found := truth.at(looked)
+	if shown, ok := s.current.shown[m.Instance]; ok && found {
+		seen = shown // something else may have happened at that very instant
+	}
 	switch {
 	case stop && c.Enforcement.Mode != license.Stop, c.Enforcement.Mode == license.Observe:
 		return "the license is in mode " + string(c.Enforcement.Mode)

@@ -38,6 +38,7 @@ type process struct {
 	told     map[license.ResourceID]license.Instance // what EC2 last told
 	missed   map[license.ResourceID]int              // how often EC2 did not show it
 	looked   map[license.ResourceID]time.Time        // of which instant the last look told
+	shown    map[license.ResourceID]license.Instance // and what
 	fresh    map[string]bool                         // instances and licenses that were read since the last action
 	acting   license.ResourceID                      // the instance that it acted on last
 	asked    map[string]question                     // for marks
@@ -82,7 +83,7 @@ func (s *Sim) start(name string, timeout time.Duration, run func(*process), done
 	s.numbers++
 	p := &process{sim: s, name: name, number: s.numbers, started: s.now, deadline: s.now.Add(timeout), run: run, done: done, crashed: true,
 		told: make(map[license.ResourceID]license.Instance), missed: make(map[license.ResourceID]int),
-		looked: make(map[license.ResourceID]time.Time), fresh: make(map[string]bool), asked: make(map[string]question)}
+		looked: make(map[license.ResourceID]time.Time), shown: make(map[license.ResourceID]license.Instance), fresh: make(map[string]bool), asked: make(map[string]question)}
 	s.processes = append(s.processes, p)
 	s.note(p, "begins")
 	return p

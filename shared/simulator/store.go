@@ -19,6 +19,7 @@ type memory struct {
 	sim      *Sim
 	packed   bool
 	licenses map[string]*ledger.License
+	written  map[string]time.Time // when each license was committed last
 	epoch    int64
 	facts    map[license.ResourceID]ledger.Facts
 	actions  map[string]ledger.PendingAction
@@ -29,7 +30,7 @@ type memory struct {
 var _ ledger.Store = (*memory)(nil)
 
 func newMemory(s *Sim, packed bool) *memory {
-	return &memory{sim: s, packed: packed, licenses: make(map[string]*ledger.License), facts: make(map[license.ResourceID]ledger.Facts),
+	return &memory{sim: s, packed: packed, licenses: make(map[string]*ledger.License), written: make(map[string]time.Time), facts: make(map[license.ResourceID]ledger.Facts),
 		actions: make(map[string]ledger.PendingAction), journal: make(map[string]ledger.JournalEntry), marks: make(map[string]time.Time)}
 }
 
@@ -78,6 +79,7 @@ func (m *memory) put(c ledger.Commit) {
 		m.epoch++
 	}
 	m.licenses[after.Configuration.ID] = after
+	m.written[after.Configuration.ID] = m.sim.now
 	m.sim.committed(before, after, c)
 }
 
