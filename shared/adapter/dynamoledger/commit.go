@@ -89,7 +89,11 @@ func (s *Store) writeHeld(ctx context.Context, c ledger.Commit, before *ledgerco
 			ExpressionAttributeValues: item{":rev": put.Item["Rev"]},
 		})
 		var newer *types.ConditionalCheckFailedException
-		if err != nil && !errors.As(err, &newer) {
+		var busy *types.TransactionConflictException
+		switch {
+		case errors.As(err, &busy): // a rival is committing
+			return &ledger.Conflict{License: c.License.Configuration.ID}
+		case err != nil && !errors.As(err, &newer):
 			return fmt.Errorf("put page %d of license %s: %w", p, c.License.Configuration.ID, err)
 		}
 		s.keep(c.License.Configuration.ID, p, put)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"licenseguard/shared/adapter/ledgercodec"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/ledger/ledgertest"
 	"licenseguard/shared/license"
@@ -130,6 +131,25 @@ func TestUnprocessedItemsAreSentAgain(t *testing.T) {
 	got, err := store.LoadFacts(t.Context(), ids)
 	if err != nil || len(got) != len(facts) || len(f.gets) != 2+2 {
 		t.Errorf("%d facts by %d batches, %v; want 120 by 4", len(got), len(f.gets), err)
+	}
+}
+
+// A page that waits in the head is written before the next commit; a rival that
+// is committing it makes that commit fold again, and whatever else fails is an
+// error.
+func TestRefusedPage(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err      error
+		conflict bool
+	}{{&types.TransactionConflictException{}, true}, {&types.ProvisionedThroughputExceededException{}, false}} {
+		l := &ledger.License{Configuration: license.Configuration{ID: "lic-1"}, Revision: 3, Pages: 2}
+		store := &Store{api: &faultyAPI{putErr: test.err}, table: "table", maxHead: maxHead}
+		err := store.writeHeld(t.Context(), ledger.Commit{License: l, Dirty: []int{1}}, &ledgercodec.Head{Revision: 2, PageRevisions: []int64{2, 1}, Held: []int{0}})
+		var conflict *ledger.Conflict
+		if err == nil || errors.As(err, &conflict) != test.conflict {
+			t.Errorf("%T: error %v; conflict wanted: %v", test.err, err, test.conflict)
+		}
 	}
 }
 

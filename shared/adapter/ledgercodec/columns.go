@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
-
-	"licenseguard/shared/license"
 )
 
 // columns writes or reads tables whose fields are kept column by column, as
@@ -31,27 +28,6 @@ type columns struct {
 // format is the first byte of everything packed. A reader refuses what it does
 // not know.
 const format = 2
-
-// words are texts that licenseguard itself writes. Their place is stored: new
-// ones go to the end, none is ever taken out.
-var words = []string{
-	"", "covered", "over", "broken", "tracked", "not-counted", "released", "launch", "change", "found",
-	"pending", "running", "stopping", "stopped", "shutting-down", "terminated",
-	"EC2-Default", "EC2-DedicatedHost", "EC2-DedicatedInstance", "ami", "launch-template", "instance", "host", "tag",
-	"auto-scaling", "protected", "instance-store", "one-time-spot", "service-managed",
-	"tagged", "would-stop", "would-tag", "observe", "stop", "granted stop", "granted tag",
-	"vCPU", "Core", "Socket", "Instance", "AVAILABLE", "DISABLED",
-	"resource", "catalog", "cpu-options", "host-table", "family", "largest",
-	"threshold", "limit-exceeded", "rule-broken", "expiry", "not-stopped", "configuration", "due",
-}
-
-var wordNumbers = func() map[string]int64 {
-	numbers := make(map[string]int64, len(words))
-	for i, w := range words {
-		numbers[w] = int64(i)
-	}
-	return numbers
-}()
 
 // maxRows bounds a table that is read, against a bomb in the store: an item of
 // DynamoDB has no room for as many.
@@ -239,44 +215,6 @@ func list[T any](t *table, v *[]T) {
 	*v = make([]T, n)
 }
 
-// text is written as its place among the words, or among the texts of its own
-// as -1 and down.
-func text[S ~string](t *table, v *S) {
-	n := int64(0)
-	if !t.reading {
-		n = t.numberOf(string(*v))
-	}
-	t.number(&n)
-	if t.reading {
-		*v = S(t.textOf(n))
-	}
-}
-
-func (c *columns) numberOf(s string) int64 {
-	if n, ok := wordNumbers[s]; ok {
-		return n
-	}
-	n, ok := c.numbers[s]
-	if !ok {
-		c.texts = append(c.texts, s)
-		n = -int64(len(c.texts))
-		c.numbers[s] = n
-	}
-	return n
-}
-
-func (c *columns) textOf(n int64) string {
-	switch {
-	case n >= 0 && n < int64(len(words)):
-		return words[n]
-	case n < 0 && n >= -int64(len(c.texts)):
-		return c.texts[-n-1]
-	default:
-		c.fail("text %d of %d words and %d texts", n, len(words), len(c.texts))
-		return ""
-	}
-}
-
 // time is kept as milliseconds from the base, a whole second; -1 is no time.
 func (t *table) time(v *time.Time) { t.timeAfter(v, time.Time{}) }
 
@@ -311,86 +249,6 @@ func (c *columns) from(near time.Time) int64 {
 		return c.base
 	}
 	return near.UnixMilli()
-}
-
-// How an id is kept.
-const (
-	idPacked = iota // its last digits are among the digits, what comes before is a text
-	idText
-	idSame // as the one it is compared with
-)
-
-// idDigits is how many hexadecimal digits an id of AWS has.
-const idDigits = 17
-
-// id writes or reads the id of a resource, which often is the same as another.
-func (t *table) id(v *license.ResourceID, as license.ResourceID) {
-	kind, s := int64(idText), string(*v)
-	if !t.reading {
-		switch {
-		case as != "" && *v == as:
-			kind, s = idSame, ""
-		case t.packed(s, idDigits):
-			kind, s = idPacked, s[:len(s)-idDigits]
-		}
-	}
-	t.number(&kind)
-	text(t, &s)
-	if !t.reading {
-		return
-	}
-	switch kind {
-	case idPacked:
-		s += t.unpacked(idDigits)
-	case idSame:
-		s = string(as)
-	}
-	*v = license.ResourceID(s)
-}
-
-// eventID writes or reads the id of an event, which AWS makes a UUID.
-func (t *table) eventID(v *string) {
-	const digits, parts = 32, 5
-	kind, s := int64(idText), *v
-	if !t.reading && len(s) == digits+parts-1 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {
-		if bare := strings.ReplaceAll(s, "-", ""); len(bare) == digits && t.packed(bare, digits) {
-			kind, s = idPacked, ""
-		}
-	}
-	t.number(&kind)
-	text(t, &s)
-	if t.reading && kind == idPacked {
-		if d := t.unpacked(digits); d != "" {
-			s = d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]
-		}
-	}
-	if t.reading {
-		*v = s
-	}
-}
-
-// packed keeps the last n characters of s if all are hexadecimal digits.
-func (c *columns) packed(s string, n int) bool {
-	if len(s) < n {
-		return false
-	}
-	for _, d := range []byte(s[len(s)-n:]) {
-		if (d < '0' || d > '9') && (d < 'a' || d > 'f') {
-			return false
-		}
-	}
-	c.digits = append(c.digits, s[len(s)-n:]...)
-	return true
-}
-
-func (c *columns) unpacked(n int) string {
-	if len(c.digits) < n {
-		c.fail("the digits of ids are cut off")
-		return ""
-	}
-	s := string(c.digits[:n])
-	c.digits = c.digits[n:]
-	return s
 }
 
 // bytes returns what was written: the format, the digits as they are, because
