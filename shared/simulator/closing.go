@@ -119,6 +119,11 @@ func (s *Sim) nextDue(horizon time.Time) time.Time {
 		if !l.Due.After(later(horizon, s.now)) {
 			earlier(l.Due)
 		}
+		for _, v := range l.Configuration.Rules { // its tick claims what had stopped before, due or not
+			if v.Effective.After(s.ticked) && !v.Effective.After(later(horizon, s.now)) {
+				earlier(v.Effective)
+			}
+		}
 	}
 	return next
 }

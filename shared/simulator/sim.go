@@ -60,6 +60,7 @@ type Sim struct {
 	processes     []*process
 	idle          []*worker
 	current       *process
+	ticked        time.Time // the last tick of the schedule
 	numbers       int
 	numbered      int
 	late          []letter
@@ -212,6 +213,7 @@ func (s *Sim) play() {
 func (s *Sim) tick() {
 	if !s.faulty || !s.dice.chance(s.profile.tickLost) {
 		s.queues[intakeQueue].send(letter{body: s.body(tickEvent, account, home, s.now), tick: true}, 0)
+		s.ticked = s.now
 	}
 	if s.faulty && s.dice.chance(s.profile.tickLost) {
 		return
