@@ -86,8 +86,11 @@ func (s *Sim) counted(when string, in license.Instance, g ledger.Generation) {
 	}
 	for id, l := range s.store.licenses {
 		c := &l.Configuration
-		rules := rulesOf(s.rulesAt(c, s.now).Text)
-		if s.configuring[id] > 0 || !consumes(rules, in.State) || !applies(c, in) {
+		if s.configuring[id] > 0 || !applies(c, in) {
+			continue
+		}
+		skew := 2 * s.profile.skew // within it a new rule version is in force by one clock and not by another
+		if !consumes(rulesOf(s.rulesAt(c, s.now.Add(-skew)).Text), in.State) || !consumes(rulesOf(s.rulesAt(c, s.now.Add(skew)).Text), in.State) {
 			continue
 		}
 		if _, member := l.Find(in.ID); member == nil || member.Generation.Compare(g) < 0 {
