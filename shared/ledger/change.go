@@ -59,10 +59,11 @@ type Delta struct {
 type Alert struct {
 	ID        string
 	Kind      AlertKind
-	Threshold int                  `json:",omitempty"` // percent, or days for expiry
+	Threshold int                  `json:",omitempty"` // percent; days for expiry and exemptions; hours for unanswered
 	Resources []license.ResourceID `json:",omitempty"` // the affected instances, in order
 	Stops     int                  `json:",omitempty"` // of all affected, those that will be stopped by themselves
 	Tags      int                  `json:",omitempty"` // and those that will only be tagged
+	Why       string               `json:",omitempty"` // for AlertHeld what holds enforcement; for AlertExemption whose end it is
 }
 
 // AlertKind says what an alert is about.
@@ -75,6 +76,9 @@ const (
 	AlertRule       AlertKind = "rule-broken"
 	AlertExpiry     AlertKind = "expiry"
 	AlertNotStopped AlertKind = "not-stopped" // over, but on the never-stopped list
+	AlertUnanswered AlertKind = "unanswered"  // an overrun lasts, and nobody did anything
+	AlertExemption  AlertKind = "exemption-ends"
+	AlertHeld       AlertKind = "enforcement-held" // by a person's pause or a breaker
 )
 
 // Answer is what policy asks to be done about one instance.

@@ -57,6 +57,7 @@ func (c *columns) change(v *ledger.Change) {
 		t.int(&a.Threshold)
 		t.int(&a.Stops)
 		t.int(&a.Tags)
+		text(t, &a.Why)
 		list(t, &a.Resources)
 	}
 	t.done()

@@ -27,7 +27,7 @@ type columns struct {
 
 // format is the first byte of everything packed. A reader refuses what it does
 // not know.
-const format = 2
+const format = 3
 
 // maxRows bounds a table that is read, against a bomb in the store: an item of
 // DynamoDB has no room for as many.
