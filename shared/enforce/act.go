@@ -3,6 +3,7 @@ package enforce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,10 +12,14 @@ import (
 	"licenseguard/shared/license"
 )
 
-// act asks for the grants and does what is granted.
+// act spends the budgets, asks for the grants and does what is granted.
 func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.PendingAction, r *Report) ([]ledger.ActionOutcome, error) {
 	if len(ready) == 0 {
 		return nil, nil
+	}
+	ready, not, err := e.spend(ctx, l, ready, r)
+	if err != nil {
+		return nil, err
 	}
 	grants := make([]ledger.Grant, len(ready))
 	for i, p := range ready {
@@ -28,6 +33,7 @@ func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.Pe
 	var failed []error
 	for i, g := range result.Grants {
 		p := ready[i]
+		not.note(&p, g)
 		var seen license.Instance
 		ok, err := e.granted(ctx, &p, g, r)
 		if ok && err == nil {
@@ -41,6 +47,7 @@ func (e *Enforcer) act(ctx context.Context, l *ledger.License, ready []ledger.Pe
 		}
 		failed = append(failed, err)
 	}
+	failed = append(failed, e.giveBack(ctx, not))
 	return outcomes, errors.Join(failed...)
 }
 
@@ -59,9 +66,9 @@ func (e *Enforcer) granted(ctx context.Context, p *ledger.PendingAction, g ledge
 	}
 }
 
-// confirm asks license and instance once more right before the action. Since
-// they were asked for the whole batch, others were acted on, and a person may
-// have decided otherwise. The intent is there, so it costs nothing.
+// confirm asks license, instance and brakes once more right before the action.
+// Since they were asked for the whole batch, others were acted on, and a person
+// may have decided otherwise. The intent is there, so it costs nothing.
 func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, intent time.Time, r *Report) (seen license.Instance, ok bool, err error) {
 	l, result, err := e.committer().Apply(ctx, p.License, ledger.Batch{
 		Grants: []ledger.Grant{{Instance: p.Instance, Launch: p.Launch, Action: p.Action, Intent: intent}}})
@@ -71,26 +78,48 @@ func (e *Enforcer) confirm(ctx context.Context, p *ledger.PendingAction, intent 
 	if ok, err := e.granted(ctx, p, result.Grants[0], r); !ok || err != nil {
 		return seen, false, err
 	}
-	return e.look(ctx, l, p, r)
+	if seen, ok, err = e.look(ctx, l, p, r); !ok || err != nil {
+		return seen, false, err
+	}
+	brakes, err := e.Store.LoadBrakes(ctx)
+	if err != nil {
+		return seen, false, fmt.Errorf("load brakes: %w", err)
+	}
+	account, _, _ := p.Instance.Parts()
+	if _, held := brakes.Held(account, p.License); held {
+		r.Held++
+		return seen, false, nil
+	}
+	return seen, true, nil
 }
 
-// carryOut tags and, where granted, stops one instance as it was last seen, with
-// a journal entry before and after.
+// done says what was done once an action is.
+func done(action license.Mode) ledger.Done {
+	switch action {
+	case license.Stop:
+		return ledger.DoneStopped
+	case license.Detach:
+		return ledger.DoneDetached
+	case license.Lower:
+		return ledger.DoneLowered
+	default:
+		return ledger.DoneTagged
+	}
+}
+
+// carryOut tags one instance as it was last seen and, where granted, takes it
+// away, with a journal entry before and after.
 func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, seen license.Instance, r *Report) (ledger.ActionOutcome, error) {
 	s, id := scopeOf(p.Instance)
-	done := ledger.DoneTagged
-	if p.Action == license.Stop {
-		done = ledger.DoneStopped
-	}
 	tags := tagsFor(p)
-	entry := ledger.JournalEntry{License: p.License, Instance: p.Instance, Launch: p.Launch, Action: done, At: e.Now(), Why: p.Why,
-		Guard: p.Guard, Before: seen.State, Tags: tags, Replaced: replaced(tags, seen.Tags)}
+	entry := ledger.JournalEntry{License: p.License, Instance: p.Instance, Launch: p.Launch, Action: done(p.Action), At: e.Now(), Why: p.Why,
+		Guard: p.Guard, Before: seen.State, After: seen.State, Tags: tags, Replaced: replaced(tags, seen.Tags), Plan: p.Plan}
 	if err := e.Store.Record(ctx, entry); err != nil {
 		return ledger.ActionOutcome{}, err
 	}
 	err := e.Instances.Tag(ctx, s, id, tags)
-	if err == nil && p.Action == license.Stop {
-		err = e.Instances.Stop(ctx, s, id)
+	if err == nil {
+		err = e.takeAway(ctx, &p, seen, &entry)
 	}
 	switch {
 	case errors.Is(err, ErrNotYet):
@@ -99,18 +128,71 @@ func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, seen li
 		return ledger.ActionOutcome{}, e.Store.PutAction(ctx, p)
 	case errors.Is(err, ErrGone):
 		return ledger.ActionOutcome{}, e.cancel(ctx, p, err.Error(), r)
+	case errors.Is(err, ErrMinimum): // as if its group had no policy
+		entry.Action, entry.Guard, entry.Why = ledger.DoneTagged, ledger.GuardAutoScaling, entry.Why+"; "+err.Error()
 	case err != nil:
 		entry.Error = err.Error()
 		return ledger.ActionOutcome{}, errors.Join(e.Store.Record(ctx, entry), e.fail(ctx, p, err, r))
 	}
-	if done == ledger.DoneStopped {
-		r.Stopped++
-	} else {
+	if entry.Action == ledger.DoneTagged {
 		r.Tagged++
+	} else {
+		r.Stopped++
 	}
 	entry.Done = e.Now()
-	e.Log.InfoContext(ctx, "instance answered", "license", p.License, "instance", p.Instance, "action", done, "why", p.Why, "guard", p.Guard)
-	return ledger.ActionOutcome{Instance: p.Instance, Launch: p.Launch, Action: done, Guard: p.Guard}, e.Store.Record(ctx, entry)
+	e.Log.InfoContext(ctx, "instance answered", "license", p.License, "instance", p.Instance, "action", entry.Action, "why", p.Why, "guard", entry.Guard, "plan", p.Plan)
+	return ledger.ActionOutcome{Instance: p.Instance, Launch: p.Launch, Action: entry.Action, Guard: entry.Guard}, e.Store.Record(ctx, entry)
+}
+
+// takeAway does what ends the instance's use of the license, if anything.
+func (e *Enforcer) takeAway(ctx context.Context, p *ledger.PendingAction, seen license.Instance, entry *ledger.JournalEntry) error {
+	s, id := scopeOf(p.Instance)
+	if p.Action == license.Detach || p.Action == license.Lower {
+		entry.Group = seen.Tags[license.TagAutoScalingGroup]
+		if e.Groups == nil || entry.Group == "" {
+			return fmt.Errorf("%w: it cannot be changed from here", ErrMinimum)
+		}
+	}
+	switch p.Action {
+	case license.Stop:
+		entry.After = license.Stopping
+		return e.Instances.Stop(ctx, s, id)
+	case license.Detach:
+		if err := e.Groups.Detach(ctx, s, entry.Group, id); err != nil {
+			return err
+		}
+		entry.After = license.Stopping
+		return e.Instances.Stop(ctx, s, id)
+	case license.Lower:
+		return e.lower(ctx, p, entry)
+	default:
+		return nil
+	}
+}
+
+// lower makes a group smaller by one. What it is to be is kept before, so that a
+// second try does not make it smaller by two.
+func (e *Enforcer) lower(ctx context.Context, p *ledger.PendingAction, entry *ledger.JournalEntry) error {
+	s, _ := scopeOf(p.Instance)
+	now, err := e.Groups.Capacity(ctx, s, entry.Group)
+	if err != nil {
+		return err
+	}
+	if p.Capacity == nil {
+		if now.Desired <= now.Min {
+			return ErrMinimum
+		}
+		wanted := now.Desired - 1
+		p.Capacity = &wanted
+		if err := e.Store.PutAction(ctx, *p); err != nil {
+			return err
+		}
+	}
+	entry.Capacity = &[2]int32{*p.Capacity + 1, *p.Capacity}
+	if now.Desired != *p.Capacity+1 { // it was done, or the group has another size for another reason
+		return nil
+	}
+	return e.Groups.SetCapacity(ctx, s, entry.Group, *p.Capacity)
 }
 
 // settle records the outcomes in the license and then drops their actions: a

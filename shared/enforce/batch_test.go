@@ -34,6 +34,7 @@ func TestOneBadInstanceAmongAThousand(t *testing.T) {
 			ctx, all := context.Background(), test.all
 			f := newFixture(t, 1, all) // it is covered
 			f.launch(all)
+			f.must(f.operator().Limit(ctx, ledger.Limits{AccountPerHour: 1000, FleetLeast: 1000}))
 			refused := errors.New("api error OperationNotPermitted: not now")
 			f.cloud.instances[name(bad)].stop = []error{refused, refused, refused, test.last}
 			f.enqueue()

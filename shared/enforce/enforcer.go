@@ -17,31 +17,56 @@ import (
 // Instances is how instances are looked at and acted on.
 //
 // Look describes one instance freshly, with its stop protection; found is false
-// when AWS does not know it. Stop of an instance that is stopping or stopped is
-// no error. Errors that are ErrNotYet or ErrGone say so; all others may pass.
+// when AWS does not know it. Stop of an instance that is stopping or stopped,
+// Start of one that is pending or running, and Untag of what is not there are no
+// errors. Errors that are ErrNotYet, ErrGone or ErrThrottled say so; all others
+// may pass, too.
 type Instances interface {
 	Look(ctx context.Context, s track.Scope, id string) (in license.Instance, found bool, err error)
 	Tag(ctx context.Context, s track.Scope, id string, tags map[string]string) error
+	Untag(ctx context.Context, s track.Scope, id string, keys []string) error
 	Stop(ctx context.Context, s track.Scope, id string) error
+	Start(ctx context.Context, s track.Scope, id string) error
 }
+
+// Groups is how Auto Scaling groups are looked at and changed.
+//
+// Detach takes a member out of its group and lowers the desired capacity by one;
+// ErrMinimum says that the group's minimum forbids it. An instance that is no
+// member is no error. Attach is the reverse.
+type Groups interface {
+	Capacity(ctx context.Context, s track.Scope, group string) (Capacity, error)
+	SetCapacity(ctx context.Context, s track.Scope, group string, desired int32) error
+	Detach(ctx context.Context, s track.Scope, group, id string) error
+	Attach(ctx context.Context, s track.Scope, group, id string) error
+}
+
+// Capacity is the size of a group.
+type Capacity struct{ Desired, Min, Max int32 }
 
 var (
 	// ErrNotYet says that the instance cannot be stopped yet, because it starts.
 	ErrNotYet = errors.New("the instance is not running yet")
 	// ErrGone says that AWS does not know the instance any more.
 	ErrGone = errors.New("the instance does not exist any more")
+	// ErrThrottled says that AWS asks to come back later: nothing is wrong.
+	ErrThrottled = errors.New("AWS throttles")
+	// ErrMinimum says that a group would become smaller than its minimum.
+	ErrMinimum = errors.New("the group is at its minimum")
 )
 
 // Store is what enforcement needs of the ledger.
 type Store interface {
 	ledger.Licenses
 	ledger.Actions
+	ledger.Controls
 }
 
 // Enforcer carries answers out.
 type Enforcer struct {
 	Store     Store
 	Instances Instances
+	Groups    Groups // nil: no group is touched, whatever a configuration wants
 	Catalog   license.Catalog
 	Accounts  []string // whose instances may be touched
 	Now       func() time.Time
@@ -54,8 +79,10 @@ type Enforcer struct {
 type Report struct {
 	Stopped, Tagged, WouldAct int
 	Postponed                 int // wait for their time or for the budget
+	Held                      int // wait for a person to end a pause or a breaker
 	Cancelled                 int // not wanted any more
 	Failed                    int // tried, to be tried again
+	Undone                    int
 }
 
 // notYet is how long to wait for an instance that is still starting.
@@ -68,21 +95,32 @@ func (e *Enforcer) Run(ctx context.Context) (Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("list pending actions: %w", err)
 	}
+	brakes, err := e.Store.LoadBrakes(ctx)
+	if err != nil {
+		return r, fmt.Errorf("load brakes: %w", err)
+	}
 	now := e.Now()
 	due := make(map[string][]ledger.PendingAction)
+	var failed []error
 	for _, p := range pending {
-		if p.NotBefore.After(now) {
+		account, _, _ := p.Instance.Parts()
+		_, held := brakes.Held(account, p.License)
+		switch {
+		case p.NotBefore.After(now):
 			r.Postponed++
-			continue
+		case p.Undo != nil: // a person wants it, so nothing holds it
+			failed = append(failed, e.undo(ctx, p, &r))
+		case held && p.Mode != license.Observe:
+			r.Held++
+		default:
+			due[p.License] = append(due[p.License], p)
 		}
-		due[p.License] = append(due[p.License], p)
 	}
 	ids := make([]string, 0, len(due))
 	for id := range due {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	var failed []error
 	for _, id := range ids {
 		slices.SortFunc(due[id], func(a, b ledger.PendingAction) int {
 			return cmp.Or(a.NotBefore.Compare(b.NotBefore), a.Launch.Compare(b.Launch), cmp.Compare(a.Instance, b.Instance))
@@ -146,11 +184,11 @@ func (e *Enforcer) prepare(ctx context.Context, l *ledger.License, p *ledger.Pen
 		}
 		return none, false, e.cancel(ctx, *p, why, r)
 	}
-	p.Action, p.Mode = answer.Action, answer.Mode
+	p.Action, p.Mode, p.Plan = answer.Action, answer.Mode, answer.Plan
 	if answer.Mode == license.Observe {
 		r.WouldAct++
 		done := ledger.DoneWouldStop
-		if answer.Action == license.Tag {
+		if !answer.Action.TakesAway() {
 			done = ledger.DoneWouldTag
 		}
 		return ledger.ActionOutcome{Instance: p.Instance, Launch: p.Launch, Action: done}, false, e.journal(ctx, *p, done, m.State)
@@ -185,10 +223,13 @@ func (e *Enforcer) look(ctx context.Context, l *ledger.License, p *ledger.Pendin
 	case !associated(l, p.Instance, in):
 		return in, false, e.cancel(ctx, *p, "the license does not apply to it any more", r)
 	}
-	if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {
-		p.Action = license.Tag
+	action, guard := l.Measure(p.Instance, ledger.GuardOf(in, e.Catalog), e.Now())
+	if p.Action != license.Tag {
+		p.Action = action
 	}
-	p.Guard = ledger.GuardOf(in, e.Catalog)
+	if p.Guard = guard; p.Action.TakesAway() {
+		p.Guard = ledger.Unguarded // what guards it has a policy of its own
+	}
 	return in, true, nil
 }
 
@@ -199,6 +240,10 @@ func associated(l *ledger.License, id license.ResourceID, in license.Instance) b
 	return m != nil && license.Association{Kind: m.Kind, Value: m.Value}.Matches(in)
 }
 
+func (e *Enforcer) brakes() *ledger.BrakesCommitter {
+	return &ledger.BrakesCommitter{Store: e.Store, Now: e.Now, Wait: e.Backoff}
+}
+
 func (e *Enforcer) committer() *ledger.Committer {
 	return &ledger.Committer{Store: e.Store, Catalog: e.Catalog, Now: e.Now, Wait: e.Backoff}
 }
@@ -206,7 +251,7 @@ func (e *Enforcer) committer() *ledger.Committer {
 func (e *Enforcer) journal(ctx context.Context, p ledger.PendingAction, done ledger.Done, state license.State) error {
 	now := e.Now()
 	return e.Store.Record(ctx, ledger.JournalEntry{License: p.License, Instance: p.Instance, Launch: p.Launch, Action: done,
-		At: now, Done: now, Why: p.Why, Before: state})
+		At: now, Done: now, Why: p.Why, Before: state, After: state, Plan: p.Plan})
 }
 
 // cancel drops an action that is not wanted any more, and says so.
@@ -222,14 +267,19 @@ func (e *Enforcer) cancel(ctx context.Context, p ledger.PendingAction, why strin
 	return e.Store.DropAction(ctx, p)
 }
 
-// fail keeps an action for another try, later each time.
+// fail keeps an action for another try, later each time. Too many instances that
+// EC2 refuses open the breaker: then something is wrong with us.
 func (e *Enforcer) fail(ctx context.Context, p ledger.PendingAction, cause error, r *Report) error {
 	r.Failed++
 	p.Attempts++
 	p.LastError = cause.Error()
 	p.NotBefore = e.Now().Add(min(time.Minute<<min(p.Attempts, 6), time.Hour))
 	e.Log.ErrorContext(ctx, "instance not answered", "license", p.License, "instance", p.Instance, "attempt", p.Attempts, "error", cause)
-	return e.Store.PutAction(ctx, p)
+	err := e.Store.PutAction(ctx, p)
+	if errors.Is(cause, ErrThrottled) || errors.Is(cause, context.DeadlineExceeded) || errors.Is(cause, context.Canceled) {
+		return err
+	}
+	return errors.Join(err, e.refused(ctx, p))
 }
 
 func scopeOf(id license.ResourceID) (track.Scope, string) {

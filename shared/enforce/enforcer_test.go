@@ -34,6 +34,7 @@ type machine struct {
 	looked     func(times int) // called after each look: what happens then is not in it
 	tags       map[string]string
 	stops      int
+	starts     int
 }
 
 func next(errs *[]error) error {
@@ -59,6 +60,22 @@ func (c *cloud) Look(_ context.Context, _ track.Scope, id string) (license.Insta
 
 func (c *cloud) Tag(_ context.Context, _ track.Scope, id string, tags map[string]string) error {
 	c.instances[id].tags = tags
+	return nil
+}
+
+func (c *cloud) Untag(_ context.Context, _ track.Scope, id string, keys []string) error {
+	for _, key := range keys {
+		delete(c.instances[id].tags, key)
+	}
+	return nil
+}
+
+func (c *cloud) Start(_ context.Context, _ track.Scope, id string) error {
+	m := c.instances[id]
+	if m.State == license.Stopped {
+		m.starts++
+		m.State, m.LaunchTime = license.Pending, m.LaunchTime.Add(time.Hour)
+	}
 	return nil
 }
 
@@ -137,6 +154,14 @@ func (c committer) claim(claims []ledger.Claim) (int, error) {
 		return 0, err
 	}
 	return c.Claim(context.Background(), l, claims)
+}
+
+func (f *fixture) brakes() *ledger.BrakesCommitter {
+	return &ledger.BrakesCommitter{Store: f.store, Now: func() time.Time { return f.now }}
+}
+
+func (f *fixture) operator() *enforce.Operator {
+	return &enforce.Operator{Store: f.store, Catalog: catalog.Embedded(), Now: func() time.Time { return f.now }, By: "alice"}
 }
 
 func (f *fixture) must(err error) {
@@ -303,11 +328,19 @@ func TestNoRoomNoStop(t *testing.T) {
 	if r := f.run(); r.Stopped != 2 || r.Postponed != 5 {
 		t.Errorf("%+v, want 2 stopped and 5 postponed", r)
 	}
-	if r := f.pass(55 * time.Minute); r.Stopped != 0 {
-		t.Errorf("%d more within the hour, want none", r.Stopped)
+	if r := f.pass(4 * time.Hour); r.Stopped != 0 {
+		t.Errorf("%d more while the breaker is open, want none", r.Stopped)
 	}
-	if r := f.pass(4 * time.Hour); r.Stopped != 5 {
-		t.Errorf("%d in the hours after, want the other 5", r.Stopped)
+	for range 3 { // each time the budget runs out
+		_, _, err := f.operator().Resume(context.Background(), ledger.LicenseScope("lic-a"))
+		f.must(err)
+		if r := f.pass(55 * time.Minute); r.Stopped > 2 {
+			t.Errorf("%d within the hour, want 2 at most", r.Stopped)
+		}
+		f.now = f.now.Add(time.Hour)
+	}
+	if f.pending() != 0 {
+		t.Errorf("%d pending, want all answered", f.pending())
 	}
 }
 
@@ -316,7 +349,7 @@ func TestRecoverRecreatesLostActions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 4, 10)
 	f.queue = nil
-	f.must(enforce.Recover(context.Background(), f.store, f.now))
+	f.must(enforce.Recover(context.Background(), f.store, f.brakes(), nil))
 	if f.pending() != 3 {
 		t.Errorf("%d pending, want 3", f.pending())
 	}
@@ -324,7 +357,7 @@ func TestRecoverRecreatesLostActions(t *testing.T) {
 	if r := f.run(); r.Stopped != 3 {
 		t.Errorf("%+v, want 3 stopped", r)
 	}
-	f.must(enforce.Recover(context.Background(), f.store, f.now))
+	f.must(enforce.Recover(context.Background(), f.store, f.brakes(), nil))
 	if f.pending() != 0 {
 		t.Errorf("%d pending after they were answered, want none", f.pending())
 	}

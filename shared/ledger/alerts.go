@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"licenseguard/shared/license"
@@ -15,17 +16,22 @@ const maxListed = 500
 // AWS License Manager does (user guide, modify a license configuration, 2026).
 var expiryNotices = []int{0, 30, 60, 90, 120}
 
+// weekly is how often people are told again of an overrun that goes on.
+const weekly = 7 * 24 * time.Hour
+
 // alert raises what crossed and arms again what cleared.
 func (f *folder) alert() {
 	if f.l.Configuration.Status == license.Disabled {
-		f.l.Alerts.Raised, f.l.Alerts.Exceeded = nil, false // nothing is counted, so all is clear
+		f.l.Alerts.Raised, f.l.Alerts.Exceeded, f.l.Alerts.Since, f.l.Alerts.Escalated = nil, false, time.Time{}, 0 // nothing is counted, so all is clear
 		return
 	}
 	if !f.l.Unsettled && !f.partial {
 		f.alertLimit()
+		f.alertUnanswered()
 	}
 	f.alertRules()
 	f.alertExpiry()
+	f.alertExemptions()
 	if len(f.guarded) > 0 {
 		f.raise(AlertNotStopped, 0, f.guarded)
 	}
@@ -67,8 +73,12 @@ func (f *folder) automatic(resources []license.ResourceID) (stops, tags int) {
 func (f *folder) alertLimit() {
 	a, deployed := &f.l.Alerts, f.l.Totals.Deployed()
 	exceeded := f.limited && deployed > f.limit
-	if exceeded && !a.Exceeded {
+	switch {
+	case exceeded && !a.Exceeded:
 		f.raise(AlertLimit, 0, f.overrunning())
+		a.Since, a.Escalated = f.now, 0
+	case !exceeded:
+		a.Since, a.Escalated = time.Time{}, 0
 	}
 	var raised []int
 	highest := 0
@@ -85,6 +95,52 @@ func (f *folder) alertLimit() {
 		f.raise(AlertThreshold, highest, nil)
 	}
 	a.Exceeded, a.Raised = exceeded, raised
+}
+
+// alertUnanswered tells again of an overrun that nobody ended or decided on.
+func (f *folder) alertUnanswered() {
+	a := &f.l.Alerts
+	due := f.escalation()
+	if due.IsZero() || f.now.Before(due) {
+		return
+	}
+	f.raise(AlertUnanswered, int(f.now.Sub(a.Since)/time.Hour), f.overrunning())
+	for !f.now.Before(f.escalation()) {
+		a.Escalated++
+	}
+}
+
+// escalation returns when people are told next of an overrun that goes on: after
+// the time that the configuration says, then weekly. Zero: there is none.
+func (f *folder) escalation() time.Time {
+	a := &f.l.Alerts
+	if a.Since.IsZero() {
+		return time.Time{}
+	}
+	return a.Since.Add(f.l.Configuration.Enforcement.EscalateAfter + time.Duration(a.Escalated)*weekly)
+}
+
+// alertExemptions lists the exemptions that end soon, all in one alert.
+func (f *folder) alertExemptions() {
+	var ids []license.ResourceID
+	var ends []string
+	first := time.Time{}
+	for _, e := range f.l.Configuration.Exemptions {
+		if at := e.Notice(); at.IsZero() || at.After(f.now) || !at.After(f.l.Alerts.Exemptions) || !e.Holds(f.now) {
+			continue
+		}
+		ids = append(ids, e.Instance)
+		ends = append(ends, fmt.Sprintf("%s until %s, for %s: %s", e.Instance.AWSID(), e.Until.Format("2 January 2006 15:04 UTC"), e.Owner, e.Reason))
+		if first.IsZero() || e.Until.Before(first) {
+			first = e.Until
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	f.raise(AlertExemption, int(first.Sub(f.now)/(24*time.Hour)), ids)
+	f.change.Alerts[len(f.change.Alerts)-1].Why = strings.Join(ends, "\n")
+	f.l.Alerts.Exemptions = f.now
 }
 
 // overrunning lists the instances that use what there is no license for, in

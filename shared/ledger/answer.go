@@ -14,31 +14,76 @@ const (
 	WhyEstimated = "the overrun rests on an estimate"
 	WhyListed    = "not an overrun by launch: waits for a person's approval"
 	WhyAnswered  = "already answered"
+	WhyUndone    = "a person undid the answer"
 	WhyEnded     = "the license does not apply to it any more"
 	WhyEnding    = "it is stopping by itself"
 	WhyOver      = "over the license count"
 	WhyBroken    = "breaks a rule"
 )
 
+// approvalTime is how long an approval holds: what was not done within a day has
+// to be looked at again.
+const approvalTime = 24 * time.Hour
+
 // Answer tells what policy asks to be done about a member of one of the
 // license's entries at an instant. It is the whole policy of enforcement but
-// for the budget, which Fold keeps.
+// for budgets and holds: the license's budget is kept by Fold, the others by
+// Brakes.
 func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
+	return l.answer(e, m, now, l.asked)
+}
+
+// Proposal is Answer as it would be if a person approved it.
+func (l *License) Proposal(e *Entry, m *Member, now time.Time) Answer {
+	return l.answer(e, m, now, func(*Entry, *Member, time.Time) bool { return true })
+}
+
+// asked reports whether a member may be answered: automatically because it came
+// by a launch, or because a person approved it.
+func (l *License) asked(e *Entry, m *Member, now time.Time) bool {
+	return l.byLaunch(m, now) || l.approved(e, m, now)
+}
+
+// byLaunch reports whether an overrun came by a launch that knew the limit.
+func (l *License) byLaunch(m *Member, now time.Time) bool {
+	launch := m.Generation.Launch
+	if m.Cause != ByLaunch || !launch.After(l.Configuration.AnswersFrom) {
+		return false
+	}
+	if _, exempt := l.Configuration.Exempt(m.Instance, now); exempt {
+		return true
+	}
+	return !l.Configuration.ExemptSince(m.Instance, launch, now)
+}
+
+// approved reports whether a person approved the answer to what is the case
+// still: this launch, this verdict, the same configuration as far as it can
+// make an overrun.
+func (l *License) approved(e *Entry, m *Member, now time.Time) bool {
+	at := m.Approval.At
+	return m.Approval.Plan != "" && now.Before(at.Add(approvalTime)) && !at.Before(e.Since) && !at.Before(m.FirstSeen) &&
+		at.After(l.Configuration.TightenedAt) && at.After(l.Configuration.AnswersFrom)
+}
+
+func (l *License) answer(e *Entry, m *Member, now time.Time, asked func(*Entry, *Member, time.Time) bool) Answer {
 	c := &l.Configuration
 	rules, _ := c.RulesAt(now)
 	if !e.answerable(m) || !m.Consuming(&rules) || c.Status == license.Disabled {
 		return Answer{}
 	}
 	over := e.Verdict == Over && l.surelyOver(e, now)
-	listed := m.Cause != ByLaunch || !m.Generation.Launch.After(c.AnswersFrom)
+	broken := surelyBroken(m)
+	exemption, _ := c.Exempt(m.Instance, now)
 	switch {
 	case !c.HardLimit:
 		return Answer{Why: WhySoft}
 	case c.Expired(now):
 		return Answer{Why: WhyExpired}
-	case !over && !surelyBroken(m):
+	case !over && !broken:
 		return Answer{Why: WhyEstimated}
-	case listed || !surelyBroken(m) && !e.allByLaunch(&rules):
+	case exemption.Undo:
+		return Answer{Why: WhyUndone}
+	case !asked(e, m, now) || !broken && !e.all(&rules, func(m *Member) bool { return asked(e, m, now) }):
 		return Answer{Why: WhyListed}
 	case m.Answered != "":
 		return Answer{Why: WhyAnswered}
@@ -47,29 +92,46 @@ func (l *License) Answer(e *Entry, m *Member, now time.Time) Answer {
 	case m.State == license.Stopping || m.State == license.ShuttingDown:
 		return Answer{Why: WhyEnding}
 	}
+	a := Answer{Mode: c.Enforcement.Mode, Why: WhyOver}
+	if !over {
+		a.Why = WhyBroken
+	}
+	a.Action, _ = l.Measure(m.Instance, m.Guard, now)
 	since := e.Since
 	if m.FirstSeen.After(since) {
 		since = m.FirstSeen
 	}
-	a := Answer{Action: license.Stop, Mode: c.Enforcement.Mode, NotBefore: since.Add(c.Enforcement.Settle), Why: WhyOver}
-	if !over {
-		a.Why = WhyBroken
+	a.NotBefore = since.Add(c.Enforcement.Settle)
+	if !l.byLaunch(m, now) {
+		a.Plan = m.Approval.Plan
 	}
-	if m.Guard != Unguarded || a.Mode == license.Tag {
-		a.Action = license.Tag
-	}
-	if earliest := m.Generation.Launch.Add(tagsTime); a.Action == license.Stop && a.NotBefore.Before(earliest) {
-		a.NotBefore = earliest
+	if a.Action.TakesAway() {
+		if a.Plan == "" { // people had no say yet
+			a.NotBefore = a.NotBefore.Add(c.Enforcement.Grace)
+		}
+		if earliest := m.Generation.Launch.Add(tagsTime); a.NotBefore.Before(earliest) {
+			a.NotBefore = earliest
+		}
+		if hours := c.Enforcement.Hours; !hours.IsZero() {
+			a.NotBefore = hours.Next(later(a.NotBefore, now))
+		}
 	}
 	return a
 }
 
-// allByLaunch reports whether everything that uses the entry came by a launch.
-// What started on a host that is over the count for another reason uses nothing
-// more, and stopping it would free nothing.
-func (e *Entry) allByLaunch(rules *license.Rules) bool {
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// all reports whether something is true of everything that uses the entry. What
+// started on a host that is over the count for another reason uses nothing more,
+// and stopping it would free nothing.
+func (e *Entry) all(rules *license.Rules, of func(*Member) bool) bool {
 	for j := range e.Members {
-		if m := &e.Members[j]; m.Consuming(rules) && m.Cause != ByLaunch {
+		if m := &e.Members[j]; m.Consuming(rules) && !of(m) {
 			return false
 		}
 	}
@@ -164,6 +226,8 @@ func (f *folder) grant(g Grant) GrantResult {
 		r.Refused = RefusedCovered
 	case answer.Mode == license.Observe:
 		r.Refused = RefusedObserve
+	case r.Action != license.Tag && r.Action != g.Action: // the look before it found what the ledger will know soon
+		r.Refused, r.Retry = RefusedSettling, f.now.Add(retryTime)
 	case f.now.Before(answer.NotBefore):
 		r.Refused, r.Retry = RefusedSettling, answer.NotBefore
 	case f.l.Unsettled || m.State == license.Pending:
@@ -175,7 +239,7 @@ func (f *folder) grant(g Grant) GrantResult {
 		f.l.Unsettled, f.force = true, true
 		r.Refused = RefusedCovered
 	case m.Intent.Live(f.now): // granted before, not yet done: it costs nothing again
-		if m.Intent.Action == license.Tag {
+		if m.Intent.Action != r.Action { // never more than was granted
 			r.Action = license.Tag
 		}
 		if !m.Intent.At.Equal(g.Intent) { // by a run that is dead
@@ -190,22 +254,34 @@ func (f *folder) grant(g Grant) GrantResult {
 	return r
 }
 
-// spend takes one action from the budget of the last 60 minutes.
+// spend takes one action from the license's budget.
 func (f *folder) spend(i int, id license.ResourceID, r *GrantResult) {
-	recent := f.l.Actions[:0:0]
-	for _, t := range f.l.Actions {
-		if f.now.Sub(t) < time.Hour {
-			recent = append(recent, t)
-		}
-	}
-	if over := len(recent) - f.l.Configuration.Enforcement.ActionsPerHour; over >= 0 {
-		r.Refused, r.Retry = RefusedBudget, recent[over].Add(time.Hour)
+	room, retry := f.l.Room(f.now)
+	if room == 0 {
+		r.Refused, r.Retry = RefusedBudget, retry
 		return
 	}
-	f.l.Actions, f.force = append(recent, f.now), true
+	f.l.Actions = slices.DeleteFunc(f.l.Actions, func(t time.Time) bool { return f.now.Sub(t) >= time.Hour })
+	f.l.Actions, f.force = append(f.l.Actions, f.now), true
 	m := f.touch(i).member(id)
 	m.Intent = Intent{Action: r.Action, At: f.now, Until: f.now.Add(intentTime)}
 	f.acted[id], r.Intent = "granted "+string(r.Action), f.now
+}
+
+// Room returns how many actions the license's budget of 60 minutes has room for
+// and, where it is none, when it has again.
+func (l *License) Room(now time.Time) (room int, retry time.Time) {
+	most := l.Configuration.Enforcement.ActionsPerHour
+	var recent []time.Time
+	for _, t := range l.Actions {
+		if now.Sub(t) < time.Hour {
+			recent = append(recent, t)
+		}
+	}
+	if over := len(recent) - most; over >= 0 {
+		return 0, recent[over].Add(time.Hour)
+	}
+	return most - len(recent), time.Time{}
 }
 
 // spent notes until when a granted action may have been done: from then on it
@@ -243,8 +319,12 @@ type Done string
 const (
 	DoneStopped   Done = "stopped"
 	DoneTagged    Done = "tagged"
+	DoneDetached  Done = "detached" // from its Auto Scaling group, and stopped
+	DoneLowered   Done = "lowered"  // its group's desired capacity
 	DoneWouldStop Done = "would-stop"
 	DoneWouldTag  Done = "would-tag"
+	// DoneUndone is only journaled: what was done before was taken back.
+	DoneUndone Done = "undone"
 	// DoneCancelled is only journaled: the answer was not wanted any more.
 	DoneCancelled Done = "cancelled"
 )
@@ -261,13 +341,13 @@ func (f *folder) outcome(o ActionOutcome) {
 	m = f.touch(i).member(o.Instance)
 	f.acted[o.Instance], f.force = string(o.Action), true
 	f.spent(m.Intent, f.now)
-	if o.Guard != Unguarded {
+	if o.Guard != Unguarded && o.Guard != GuardExempt { // an exemption is the configuration's, and ends
 		m.Guard = o.Guard
 	}
 	m.Answered = string(o.Action)
-	if o.Action == DoneTagged {
+	if o.Action == DoneTagged || o.Action == DoneLowered {
 		m.Intent = Intent{} // nothing will be released by it
-		if m.Guard != Unguarded && f.l.Configuration.Enforcement.Mode == license.Stop {
+		if o.Action == DoneTagged && o.Guard != Unguarded && f.l.Configuration.Enforcement.Mode == license.Stop {
 			f.guarded = append(f.guarded, o.Instance)
 		}
 	}

@@ -21,7 +21,7 @@ type Change struct {
 	Expiry   time.Time `json:",omitzero"`
 	Revision int64
 	Recorded time.Time
-	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "due" for the clock
+	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "approval", "due" for the clock; of brakes what was done
 	By       string  `json:",omitempty"`
 	Deltas   []Delta `json:",omitempty"`
 	Alerts   []Alert `json:",omitempty"`
@@ -83,10 +83,11 @@ const (
 
 // Answer is what policy asks to be done about one instance.
 type Answer struct {
-	Action    license.Mode `json:",omitempty"` // stop or tag; "" for nothing
+	Action    license.Mode `json:",omitempty"` // stop, tag, detach or lower; "" for nothing
 	Mode      license.Mode `json:",omitempty"` // observe: say it, do nothing
 	NotBefore time.Time    `json:",omitzero"`
 	Why       string       `json:",omitempty"` // for an Action the reason; without one, why nothing is done
+	Plan      string       `json:",omitempty"` // the approved plan that asks for it; "": it is automatic
 }
 
 // Wanted reports whether something is to be done or said.

@@ -120,9 +120,12 @@ func (c *Committer) commit(ctx context.Context, l *License, b Batch) (*License, 
 	}
 }
 
-func (c *Committer) wait(ctx context.Context, attempt int) error {
-	if c.Wait != nil {
-		return c.Wait(ctx, attempt)
+func (c *Committer) wait(ctx context.Context, attempt int) error { return waitOr(ctx, attempt, c.Wait) }
+
+// waitOr waits as it is told, or for a short random time that grows.
+func waitOr(ctx context.Context, attempt int, wait func(context.Context, int) error) error {
+	if wait != nil {
+		return wait(ctx, attempt)
 	}
 	longest := min(time.Duration(attempt*attempt)*5*time.Millisecond, time.Second)
 	select {

@@ -114,7 +114,7 @@ func (f *folder) compare(before, after *Entry) {
 
 func (m *Member) differs(was *Member) bool {
 	return m.State != was.State || m.Generation.Compare(was.Generation) != 0 || m.Cause != was.Cause ||
-		m.Answered != was.Answered || m.Intent.Action != was.Intent.Action || !m.Intent.At.Equal(was.Intent.At) || m.Gone != was.Gone || m.Guard != was.Guard ||
+		m.Answered != was.Answered || m.Approval.Plan != was.Approval.Plan || !m.Approval.At.Equal(was.Approval.At) || m.Intent.Action != was.Intent.Action || !m.Intent.At.Equal(was.Intent.At) || m.Gone != was.Gone || m.Guard != was.Guard ||
 		m.Type != was.Type || m.CPUOptions != was.CPUOptions || m.Tenancy != was.Tenancy ||
 		m.Kind != was.Kind || m.Value != was.Value || m.Late != was.Late || !slices.Equal(m.Broken, was.Broken)
 }
@@ -175,6 +175,7 @@ func (f *folder) due() time.Time {
 	earlier(f.l.Configuration.NextChange(f.now))
 	if f.l.Configuration.Status != license.Disabled {
 		earlier(nextExpiryNotice(f.l.Configuration.Expiry, f.now))
+		earlier(f.escalation())
 	}
 	for i := range f.l.Entries {
 		e := &f.l.Entries[i]

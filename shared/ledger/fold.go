@@ -15,6 +15,8 @@ type Batch struct {
 	By            string                 // who changed it
 	Grants        []Grant
 	Outcomes      []ActionOutcome
+	Approve       *Approve
+	Revoke        string // approvals of the plan of this hash that were not carried out
 	// Partial says that more claims of the same look follow: alerts wait for
 	// the last, so that one crossing names all that it affects.
 	Partial bool
@@ -76,6 +78,10 @@ type Result struct {
 	Change *Change // nil: nothing changed, there is nothing to commit
 	Dirty  []int   // the pages that the commit must write, ascending; empty while Pages is 0
 	Grants []GrantResult
+	// Approved is how many answers were approved; Moved says that none was,
+	// because the license is not as the plan has it.
+	Approved int
+	Moved    bool
 }
 
 // Fold applies a batch to a license at an instant and returns the next license.
@@ -108,6 +114,12 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	f.total()
 	for _, g := range b.Grants {
 		result.Grants = append(result.Grants, f.grant(g))
+	}
+	if b.Approve != nil {
+		result.Approved, result.Moved = f.approve(*b.Approve)
+	}
+	if b.Revoke != "" {
+		f.revoke(b.Revoke, b.By)
 	}
 	f.finish()
 	if !f.changed() {
@@ -324,6 +336,7 @@ func (f *folder) changed() bool {
 		f.l.Totals != f.old.Totals || f.l.Unsettled != f.old.Unsettled ||
 		!f.l.Due.Equal(f.old.Due) ||
 		f.l.Alerts.Exceeded != f.old.Alerts.Exceeded || f.l.Alerts.Expiry != f.old.Alerts.Expiry ||
+		!f.l.Alerts.Since.Equal(f.old.Alerts.Since) || f.l.Alerts.Escalated != f.old.Alerts.Escalated ||
 		!slices.Equal(f.l.Alerts.Raised, f.old.Alerts.Raised)
 }
 

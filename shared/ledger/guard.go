@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"strings"
+	"time"
 
 	"licenseguard/shared/license"
 )
@@ -12,18 +13,45 @@ import (
 func GuardOf(in license.Instance, catalog license.Catalog) Guard {
 	t, known := catalog.InstanceType(in.Type)
 	switch {
-	case in.Tags[license.TagAutoScalingGroup] != "":
-		return GuardAutoScaling
 	case in.ManagedBy != "" || hasServiceTag(in.Tags):
 		return GuardManaged
-	case in.StopProtected || strings.EqualFold(strings.TrimSpace(in.Tags[license.TagProtected]), "true"):
+	case in.StopProtected || isTrue(in.Tags[license.TagProtected]):
 		return GuardProtected
 	case in.RootIsStore || known && t.InstanceStore || !known && in.TypeFacts.InstanceStore:
 		return GuardInstanceStore
 	case in.Spot && !in.SpotPersistent:
 		return GuardOneTimeSpot
+	case in.Tags[license.TagAutoScalingGroup] != "": // after the others: it may have a policy of its own
+		return GuardAutoScaling
+	case isTrue(in.Tags[license.TagExempt]):
+		return GuardExemptTag
 	default:
 		return Unguarded
+	}
+}
+
+func isTrue(tag string) bool { return strings.EqualFold(strings.TrimSpace(tag), "true") }
+
+// Measure returns what may be done to an instance with a guard, and the guard
+// that counts: an exemption before all others. It is called where policy asks
+// for an answer.
+func (l *License) Measure(instance license.ResourceID, guard Guard, now time.Time) (license.Mode, Guard) {
+	enforcement := &l.Configuration.Enforcement
+	if _, ok := l.Configuration.Exempt(instance, now); ok {
+		guard = GuardExempt
+	}
+	if guard == GuardExemptTag && !enforcement.TagsExempt {
+		guard = Unguarded
+	}
+	switch {
+	case enforcement.Mode == license.Tag:
+		return license.Tag, guard
+	case guard == GuardAutoScaling:
+		return enforcement.AutoScaling.Action(), guard
+	case guard != Unguarded:
+		return license.Tag, guard
+	default:
+		return license.Stop, guard
 	}
 }
 

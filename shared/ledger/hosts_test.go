@@ -19,6 +19,7 @@ func affinity(days string, count int64) func(*license.Configuration) {
 	return func(c *license.Configuration) {
 		c.CountingType, c.Count = license.CountCore, licenses(count)
 		c.Rules = []license.RuleVersion{{Text: []string{"#licenseAffinityToHost=" + days}}}
+		c.Enforcement.EscalateAfter = 30 * 24 * time.Hour // what is due next is the affinity
 	}
 }
 

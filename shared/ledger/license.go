@@ -74,6 +74,7 @@ type Member struct {
 	Cause      Cause // of an overrun or a broken rule; else ""
 	Intent     Intent
 	Answered   string // the last answer given to this generation
+	Approval   Approval
 }
 
 // Generation orders everything that can be said of an instance: a later launch
@@ -107,6 +108,13 @@ type Intent struct {
 
 // Live reports whether the intent holds at an instant.
 func (i Intent) Live(now time.Time) bool { return !i.At.IsZero() && now.Before(i.Until) }
+
+// Approval says that a named person approved the answer to an overrun, as the
+// plan of that hash listed it. The zero value means none.
+type Approval struct {
+	Plan string
+	At   time.Time
+}
 
 // Verdict says how an entry stands to its license.
 type Verdict string
@@ -143,6 +151,8 @@ const (
 	GuardInstanceStore Guard = "instance-store" // its data would be lost
 	GuardOneTimeSpot   Guard = "one-time-spot"  // it cannot be stopped
 	GuardManaged       Guard = "service-managed"
+	GuardExempt        Guard = "exempt"     // by an exemption of the configuration
+	GuardExemptTag     Guard = "exempt-tag" // tagged licenseguard:exempt=true; counts only where the configuration says so
 )
 
 // Totals are a license's numbers, in licenses. Deployed is their wire name
@@ -169,6 +179,12 @@ type AlertState struct {
 	Raised   []int // thresholds in percent
 	Exceeded bool
 	Expiry   int // the last expiry notice, in days before plus 1; 0: none
+	// Since is when the present overrun began, or was last decided on by a person;
+	// zero: there is none. Escalated is how often people were told of it again.
+	Since     time.Time
+	Escalated int
+	// Exemptions is when people were last told of exemptions that end.
+	Exemptions time.Time
 }
 
 // Consuming reports whether the member uses its licenses under the rules.
@@ -183,6 +199,7 @@ func (m *Member) same(o *Member) bool {
 		m.Type == o.Type && m.TypeFacts == o.TypeFacts && m.CPUOptions == o.CPUOptions && m.Tenancy == o.Tenancy &&
 		m.Kind == o.Kind && m.Value == o.Value && m.Late == o.Late && m.Gone == o.Gone && m.Guard == o.Guard &&
 		slices.Equal(m.Broken, o.Broken) && m.Cause == o.Cause && m.Answered == o.Answered &&
+		m.Approval.Plan == o.Approval.Plan && m.Approval.At.Equal(o.Approval.At) &&
 		m.Intent.Action == o.Intent.Action && m.Intent.At.Equal(o.Intent.At) && m.Intent.Until.Equal(o.Intent.Until)
 }
 

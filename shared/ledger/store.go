@@ -41,6 +41,9 @@ type Commit struct {
 // ErrNotFound says that there is no such license.
 var ErrNotFound = errors.New("no such license configuration")
 
+// ErrNoPlan says that there is no plan of that hash.
+var ErrNoPlan = errors.New("no such plan")
+
 // Conflict says that another commit came first. Newer is the license as it
 // stands now, or nil when it must be loaded.
 type Conflict struct {
@@ -77,20 +80,27 @@ type Resources interface {
 	EachFacts(ctx context.Context, account, region string, each func(Facts) error) error
 }
 
-// PendingAction is an answer that waits for its time and its budget. License,
-// instance and launch identify it.
+// PendingAction is an answer that waits for its time and its budget, or the undo
+// of one. License, instance and launch identify it, and whether it is an undo.
 type PendingAction struct {
 	License   string
 	Instance  license.ResourceID
 	Launch    time.Time
-	Action    license.Mode // stop or tag
+	Action    license.Mode // stop, tag, detach or lower
 	Mode      license.Mode // observe: only say what would be done
 	NotBefore time.Time
 	Why       string
 	Guard     Guard // found by the last look
 	Attempts  int
 	LastError string
-	Revision  int64 // the commit that asked for it
+	Revision  int64  // the commit that asked for it
+	Plan      string `json:",omitempty"` // the approved plan that asked for it; "": it is automatic
+	// Capacity is what the group's desired capacity is to be, once that is known: so
+	// a second try does not lower it twice.
+	Capacity *int32 `json:",omitempty"`
+	// Undo is what is to be taken back; nil: nothing is.
+	Undo *JournalEntry `json:",omitempty"`
+	By   string        `json:",omitempty"` // who asked for the undo
 }
 
 // JournalEntry records one action, before it was tried and after. License,
@@ -106,9 +116,17 @@ type JournalEntry struct {
 	Why      string
 	Guard    Guard // why it was tagged and not stopped
 	Before   license.State
+	After    license.State     `json:",omitempty"`
 	Tags     map[string]string // written to the instance
 	Replaced map[string]string // the values that those tags had before
 	Error    string
+	Plan     string `json:",omitempty"` // the approved plan that asked for it; "": it was automatic
+	By       string `json:",omitempty"` // who asked for it, if a person did
+	// Group is the Auto Scaling group that was changed, Capacity its desired
+	// capacity before and after.
+	Group    string    `json:",omitempty"`
+	Capacity *[2]int32 `json:",omitempty"`
+	Undone   time.Time `json:",omitzero"` // when it was taken back
 }
 
 // Actions is where pending actions, the journal and the marks of sent alerts
@@ -125,6 +143,19 @@ type Actions interface {
 	Journal(ctx context.Context, since time.Time) ([]JournalEntry, error)
 }
 
+// Controls is where the brakes and the plans are kept.
+//
+// LoadBrakes returns the zero value while there are none. CommitBrakes must store
+// brakes and change together, and only if the stored revision is the one before
+// b.Revision (0: there are none yet); else it must return a *Conflict and change
+// nothing. LoadPlan of an unknown hash is ErrNoPlan.
+type Controls interface {
+	LoadBrakes(ctx context.Context) (*Brakes, error)
+	CommitBrakes(ctx context.Context, b *Brakes, c *Change) error
+	SavePlan(ctx context.Context, p Plan) error
+	LoadPlan(ctx context.Context, hash string) (Plan, error)
+}
+
 // Marks remembers which alerts were sent.
 type Marks interface {
 	Marked(ctx context.Context, id string) (bool, error)
@@ -136,12 +167,17 @@ type Store interface {
 	Licenses
 	Resources
 	Actions
+	Controls
 	Marks
 }
 
 // Key identifies the action: one per license, instance and launch.
 func (a PendingAction) Key() string {
-	return fmt.Sprintf("%s#%s#%d", a.License, a.Instance, a.Launch.UnixMilli())
+	key := fmt.Sprintf("%s#%s#%d", a.License, a.Instance, a.Launch.UnixMilli())
+	if a.Undo != nil {
+		return key + "#undo"
+	}
+	return key
 }
 
 // Key identifies the journal entry.

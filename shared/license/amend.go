@@ -29,6 +29,7 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 			Want: fmt.Sprintf("%s counts %s; make a new configuration to count something else", old.ID, old.CountingType)}
 	}
 	wanted.Associations = keepSince(old.Associations, wanted.Associations)
+	wanted.Exemptions = old.Exemptions // they have a way of their own
 	wanted.Rules = mergeVersions(old.Rules, wanted.Rules, now)
 	if err := wanted.checkRules(old.Rules, now); err != nil {
 		return wanted, err
@@ -139,6 +140,8 @@ func answersOtherwise(old, wanted *Configuration, now time.Time) bool {
 	return wanted.HardLimit != old.HardLimit ||
 		wanted.Status != old.Status ||
 		wanted.Enforcement.Mode != old.Enforcement.Mode ||
+		wanted.Enforcement.AutoScaling != old.Enforcement.AutoScaling ||
+		wanted.Enforcement.TagsExempt != old.Enforcement.TagsExempt ||
 		wanted.Expired(now) != old.Expired(now)
 }
 

@@ -27,8 +27,9 @@ type Configuration struct {
 	Tags         map[string]string
 	Associations []Association
 	Enforcement  Enforcement
-	Thresholds   []int     // percent of the count at which to alert, ascending
-	TightenedAt  time.Time // the last change that could make an overrun out of what ran before
+	Exemptions   []Exemption `json:",omitempty"` // in order of their beginning
+	Thresholds   []int       // percent of the count at which to alert, ascending
+	TightenedAt  time.Time   // the last change that could make an overrun out of what ran before
 	// AnswersFrom is the last change of how overruns are answered (mode, status,
 	// kind of limit, end of the licenses): those of earlier launches wait for a
 	// person.
@@ -54,40 +55,6 @@ type RuleVersion struct {
 	Rules     Rules    `json:"-"`
 }
 
-// Enforcement says how overruns of one configuration are answered. The zero
-// value observes and touches nothing.
-type Enforcement struct {
-	Mode Mode
-	// ActionsPerHour is the most instances of this license that are tagged or
-	// stopped in any 60 minutes: 1..1000.
-	ActionsPerHour int
-	// Settle is how long an overrun must last before it is answered, because
-	// tags, events and older launches arrive late: 0..24 h.
-	Settle time.Duration
-	// RestartGrace is how long a stopped instance keeps its place in the order.
-	RestartGrace time.Duration
-}
-
-// Mode is how far enforcement may go.
-type Mode string
-
-// The modes. Observe writes nothing to instances and says what it would do.
-const (
-	Observe Mode = "observe"
-	Tag     Mode = "tag"
-	Stop    Mode = "stop"
-)
-
-// Defaults of a new configuration, and their reasons: ten stops an hour is what
-// one person can still look at and undo; two minutes let Auto Scaling's tags
-// arrive, which come up to 60 s after the launch; fifteen minutes cover a reboot
-// by stop and start.
-const (
-	DefaultActionsPerHour = 10
-	DefaultSettle         = 2 * time.Minute
-	DefaultRestartGrace   = 15 * time.Minute
-)
-
 // DefaultThresholds are the percentages of the count at which an alert is sent
 // when a configuration names none. An overrun is always alerted.
 func DefaultThresholds() []int { return []int{80, 90, 100} }
@@ -106,12 +73,7 @@ func (c Configuration) Normalized() (Configuration, error) {
 	if c.Status == "" {
 		c.Status = Available
 	}
-	if c.Enforcement.Mode == "" {
-		c.Enforcement.Mode = Observe
-	}
-	if c.Enforcement.ActionsPerHour == 0 {
-		c.Enforcement.ActionsPerHour = DefaultActionsPerHour
-	}
+	c.Enforcement = c.Enforcement.normalized()
 	if c.Thresholds == nil {
 		c.Thresholds = DefaultThresholds()
 	}
@@ -167,7 +129,15 @@ func (c Configuration) validate() error {
 			return err
 		}
 	}
-	return c.validateEnforcement()
+	for _, e := range c.Exemptions {
+		if err := e.validate(); err != nil {
+			return err
+		}
+	}
+	if err := c.Enforcement.validate(); err != nil {
+		return err
+	}
+	return c.validateStop(len(c.Rules) - 1)
 }
 
 // printable reports whether people see the text as it is: no control characters
@@ -176,24 +146,6 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
 	})
-}
-
-func (c Configuration) validateEnforcement() error {
-	e := c.Enforcement
-	bad := func(field, value, want string) error {
-		return &FieldError{Field: "enforcement." + field, Value: value, Want: want}
-	}
-	switch {
-	case e.Mode != Observe && e.Mode != Tag && e.Mode != Stop:
-		return bad("mode", string(e.Mode), "the modes are observe, tag and stop")
-	case e.ActionsPerHour < 1 || e.ActionsPerHour > 1000:
-		return bad("actionsPerHour", strconv.Itoa(e.ActionsPerHour), "give 1 to 1000")
-	case e.Settle < 0 || e.Settle > 24*time.Hour:
-		return bad("settle", e.Settle.String(), "give 0s to 24h")
-	case e.RestartGrace < 0 || e.RestartGrace > 7*24*time.Hour:
-		return bad("restartGrace", e.RestartGrace.String(), "give 0s to 168h")
-	}
-	return c.validateStop(len(c.Rules) - 1)
 }
 
 // validateStop refuses to stop where that frees nothing: under the rule
@@ -257,5 +209,9 @@ func (c Configuration) NextChange(now time.Time) time.Time {
 		earlier(v.Effective)
 	}
 	earlier(c.Expiry)
+	for _, e := range c.Exemptions {
+		earlier(e.Notice())
+		earlier(e.End())
+	}
 	return next
 }

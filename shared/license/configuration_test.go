@@ -33,8 +33,9 @@ func TestNormalizedFillsDefaultsIn(t *testing.T) {
 	}
 	want := license.Configuration{
 		ID: "lic-1", Name: "n", CountingType: license.CountInstance, Status: license.Available, Thresholds: []int{80, 90, 100},
-		Enforcement: license.Enforcement{Mode: license.Observe, ActionsPerHour: license.DefaultActionsPerHour},
-		Rules:       []license.RuleVersion{{Text: []string{}}},
+		Enforcement: license.Enforcement{Mode: license.Observe, ActionsPerHour: license.DefaultActionsPerHour,
+			AutoScaling: license.AutoScalingAlert, EscalateAfter: license.DefaultEscalateAfter},
+		Rules: []license.RuleVersion{{Text: []string{}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -150,7 +150,8 @@ type Host struct {
 	Tags    map[string]string
 }
 
-// Tag keys with which AWS services mark instances that belong to them.
+// Tag keys with which AWS services mark instances that belong to them, and two
+// of ours.
 const (
 	TagAutoScalingGroup   = "aws:autoscaling:groupName"
 	TagLaunchTemplate     = "aws:ec2launchtemplate:id"
@@ -160,6 +161,7 @@ const (
 	TagBatch              = "AWSBatchServiceTag"
 	TagECSManaged         = "AmazonECSManaged"
 	TagProtected          = "licenseguard:protected"
+	TagExempt             = "licenseguard:exempt"
 	TagKarpenterNodeClaim = "karpenter.sh/nodeclaim"
 	TagEC2Fleet           = "aws:ec2:fleet-id"
 	TagSpotFleet          = "aws:ec2spot:fleet-request-id"

@@ -27,11 +27,12 @@ type box struct {
 	batch []*message    // its messages
 	skew  time.Duration // of its clock
 
-	tracker *track.Tracker
-	track   handler.Track
-	sweep   handler.Sweep
-	enforce handler.Enforce
-	publish handler.Publish
+	tracker  *track.Tracker
+	operator *enforce.Operator
+	track    handler.Track
+	sweep    handler.Sweep
+	enforce  handler.Enforce
+	publish  handler.Publish
 }
 
 // timeouts are those of the stack.
@@ -89,8 +90,10 @@ func (s *Sim) newBox(role string) *box {
 	b.track = handler.Track{Tracker: b.tracker, Metrics: io.Discard}
 	b.sweep = handler.Sweep{Tracker: b.tracker, Store: store, Log: log, Metrics: io.Discard}
 	b.enforce = handler.Enforce{Log: log, Metrics: io.Discard, Enforcer: &enforce.Enforcer{
-		Store: store, Instances: hands{b}, Catalog: catalog.Embedded(), Accounts: s.accounts, Now: now, Log: log,
+		Store: store, Instances: hands{b}, Groups: hands{b}, Catalog: catalog.Embedded(), Accounts: s.accounts, Now: now, Log: log,
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}}
+	b.operator = &enforce.Operator{Store: store, Catalog: catalog.Embedded(), Now: now, By: "a person",
+		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}
 	b.publish = handler.Publish{Log: log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
 		Archive: archive{b}, Alerts: outbox{b, alertQueue}, Events: outbox{b, eventQueue}, Topic: topic{b}, Bus: bus{b},
 		Marks: marks{store, b}, Metrics: io.Discard, Now: now}}

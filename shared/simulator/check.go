@@ -34,6 +34,10 @@ type checks struct {
 	recorded    map[license.ResourceID]time.Time // instances whose facts are in their licenses, since when
 	recorder    map[license.ResourceID]*process  // who wrote their facts last
 	configuring map[string]int                   // persons who are changing a license
+	approvals   map[holding]approval
+	exempted    map[holding]bool // had an exemption at some time
+	heldSince   map[ledger.Scope]time.Time
+	fleets      []fleet // what the fleet's budget was, oldest first
 }
 
 // holding is one instance of one license.
@@ -68,7 +72,8 @@ func newChecks() checks {
 		once: make(map[string]map[license.Association]time.Time), newest: make(map[holding]ledger.Generation), looks: make(map[holding]time.Time), grants: make(map[holding]grant), called: make(map[holding]bool),
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
 		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), recorder: make(map[license.ResourceID]*process), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
-		assigned: make(map[holding]time.Time), most: make(map[string]int64)}
+		assigned: make(map[holding]time.Time), most: make(map[string]int64), approvals: make(map[holding]approval), exempted: make(map[holding]bool),
+		heldSince: make(map[ledger.Scope]time.Time)}
 }
 
 // committed is called for each commit that the store applied.
@@ -109,6 +114,7 @@ func (s *Sim) committed(before, after *ledger.License, c ledger.Commit) {
 	}
 	for i := range c.Change.Deltas {
 		d := &c.Change.Deltas[i]
+		s.noteApproval(after, d)
 		s.called[holding{id, d.Instance}] = d.Answer.Wanted()
 	}
 	s.append(c.Change)
@@ -121,12 +127,15 @@ func (s *Sim) configured(old, c *license.Configuration) {
 		s.tightened[c.ID], s.answers[c.ID] = at, at
 		s.offered[c.ID], s.once[c.ID] = make(map[license.Association]time.Time), make(map[license.Association]time.Time)
 	} else {
-		if old.HardLimit != c.HardLimit || old.Status != c.Status || old.Enforcement.Mode != c.Enforcement.Mode || expired(old, at) != expired(c, at) {
+		if old.HardLimit != c.HardLimit || old.Enforcement.AutoScaling != c.Enforcement.AutoScaling || old.Enforcement.TagsExempt != c.Enforcement.TagsExempt || old.Status != c.Status || old.Enforcement.Mode != c.Enforcement.Mode || expired(old, at) != expired(c, at) {
 			s.answers[c.ID] = at
 		}
 		if lower(limitOf(old, at), limitOf(c, at)) || !slices.Equal(s.rulesAt(old, at).Text, s.rulesAt(c, at).Text) {
 			s.tightened[c.ID] = at
 		}
+	}
+	for _, e := range c.Exemptions {
+		s.exempted[holding{c.ID, e.Instance}] = true
 	}
 	now := make(map[license.Association]time.Time)
 	for _, a := range c.Associations {

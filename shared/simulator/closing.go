@@ -89,6 +89,7 @@ func (s *Sim) ticks(horizon time.Time) {
 		if len(s.violations) > 0 {
 			return
 		}
+		s.resumeAll()
 		next := s.nextDue(horizon)
 		if next.IsZero() {
 			return

@@ -40,7 +40,9 @@ func (s *Sim) furnish() {
 			c.Count, c.HardLimit = &count, d.chance(0.85)
 		}
 		c.Enforcement = license.Enforcement{Mode: pick(d, license.Stop, license.Stop, license.Stop, license.Tag, license.Observe),
-			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 10*time.Second, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute)}
+			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 10*time.Second, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute),
+			Grace: pick(d, 0, 0, 0, 0, 7*time.Minute), Hours: pick(d, hours...), AutoScaling: pick(d, license.AutoScalingAlert, license.AutoScalingAlert, license.AutoScalingDetach, license.AutoScalingLower),
+			TagsExempt: d.chance(0.2)}
 		c.Associations = s.associations()
 		if crowded && i == 0 {
 			c.Associations[0] = license.Association{Kind: license.ByAMI, Value: s.images[0]}
@@ -56,6 +58,7 @@ func (s *Sim) furnish() {
 		}
 		s.configure(c, func() {})
 	}
+	s.limit()
 	s.advance(time.Time{})
 	if len(s.store.licenses) == 0 {
 		s.furnish() // refused; another try

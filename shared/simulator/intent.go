@@ -38,7 +38,9 @@ func (s *Sim) checkIntents(before, after *ledger.License, at time.Time) {
 // wrong tells why an instance must not be answered so, or "".
 func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at time.Time) string {
 	c := &l.Configuration
-	stop := m.Intent.Action == license.Stop
+	action := m.Intent.Action
+	stop := action.TakesAway()
+	approved := s.approved(c, e, m, at)
 	truth := s.cloud.byID[m.Instance.AWSID()]
 	if truth == nil {
 		return "there is no such instance"
@@ -70,22 +72,36 @@ func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at tim
 		return "it was gone when it was looked at"
 	case !seen.LaunchTime.Equal(m.Generation.Launch):
 		return "it was another launch when it was looked at"
-	case !seen.LaunchTime.After(s.overruns[holding{c.ID, m.Instance}].tightened), !seen.LaunchTime.After(s.answers[c.ID]):
+	case s.exempt(c, m.Instance, at, true):
+		return "a person undid the answer"
+	case stop && s.exempt(c, m.Instance, at, false):
+		return "it is exempt"
+	case !approved && s.endedExemption(c, m.Instance, seen.LaunchTime, at):
+		return "it is over only because its exemption ended"
+	case !approved && (!seen.LaunchTime.After(s.overruns[holding{c.ID, m.Instance}].tightened) || !seen.LaunchTime.After(s.answers[c.ID])):
 		return "it was launched before the last change that tightened"
-	case !s.factsWereLost && !s.firstSeen[m.Instance].After(s.overruns[holding{c.ID, m.Instance}].tightened):
+	case !approved && !s.factsWereLost && !s.firstSeen[m.Instance].After(s.overruns[holding{c.ID, m.Instance}].tightened):
 		return "it ran before the last change that tightened, and was only started again"
 	case at.Add(2 * s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle)):
 		return "the overrun has not lasted"
 	case stop && at.Add(s.profile.skew).Before(seen.LaunchTime.Add(90*time.Second)):
 		return "it is too young: Auto Scaling's tags may come"
-	case !s.appliedAt(c.ID, seen):
+	case stop && !approved && at.Add(2*s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle+c.Enforcement.Grace)):
+		return "its time of grace is not over"
+	case stop && !inHours(c.Enforcement.Hours.String(), at, s.profile.skew):
+		return "it is outside of the hours"
+	case !approved && !s.appliedAt(c.ID, seen):
 		return "it was launched before the association"
-	case truth.in.LaunchTime.Equal(seen.LaunchTime) && truth.seen.After(seen.LaunchTime.Add(17*time.Minute)):
+	case !approved && truth.in.LaunchTime.Equal(seen.LaunchTime) && truth.seen.After(seen.LaunchTime.Add(17*time.Minute)):
 		return "it was found long after its launch"
 	case !stop:
 		return ""
-	case truth.group != nil:
+	case action == license.Stop && truth.group != nil:
 		return "Auto Scaling would replace it"
+	case action != license.Stop && action != c.Enforcement.AutoScaling.Action():
+		return "its group has another policy"
+	case c.Enforcement.TagsExempt && seen.Tags[license.TagExempt] == "true":
+		return "it has the tag of an exemption"
 	case seen.Spot && !seen.SpotPersistent:
 		return "it is one-time Spot"
 	case seen.Type == storeType:
@@ -127,29 +143,34 @@ func (s *Sim) appliedAt(id string, in license.Instance) bool {
 	return false
 }
 
-// acted is called when EC2 takes a tag or a stop.
-func (s *Sim) acted(p *process, m *machine, stop bool) {
+// acted is called when EC2 or Auto Scaling takes what is done to an instance.
+func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	id := m.in.ID
-	s.note(p, "%s: tagged or stopped (%v)", id.AWSID(), stop)
+	s.note(p, "%s: %s", id.AWSID(), ledger.Past(action))
 	of, _, _ := strings.Cut(m.in.Tags[config.TagReason], ":")
 	g, ok := s.grants[holding{of, id}]
+	stop := action.TakesAway()
 	switch {
 	case !ok || s.now.Sub(g.at) > 11*time.Minute:
 		s.violate("%s is touched for %s without an intent", id.AWSID(), of)
-	case stop && g.action != license.Stop:
-		s.violate("%s is stopped for %s, but only a tag was granted", id.AWSID(), of)
+	case stop && g.action != action && (g.action != license.Detach || action != license.Stop): // a detached one is stopped next
+		s.violate("%s is to be %s for %s, but %s was granted", id.AWSID(), ledger.Past(action), of, g.action)
 	}
 	s.checkFresh(p, id, of)
+	s.checkHeld(p, id, of)
 	if stop {
 		s.stats.Stops++
-		if m.group != nil {
+		if m.group != nil && action == license.Stop {
 			s.violate("%s is stopped though Auto Scaling would replace it", id.AWSID())
 		}
 	} else {
 		s.stats.Tags++
 	}
-	a := act{license: of, id: id, launch: g.launch, at: s.now, stop: stop}
+	a := act{license: of, id: id, launch: g.launch, at: s.now, action: action}
 	if at := slices.IndexFunc(s.cloud.journal, func(b act) bool { return b.license == of && b.id == id && b.launch.Equal(g.launch) }); at >= 0 {
+		if action == license.Lower && s.cloud.journal[at].action == license.Lower {
+			s.violate("the group of %s is made smaller twice for %s", id.AWSID(), of)
+		}
 		if stop {
 			s.cloud.journal[at] = a
 		}
@@ -157,6 +178,9 @@ func (s *Sim) acted(p *process, m *machine, stop bool) {
 		s.cloud.journal = append(s.cloud.journal, a)
 	}
 	s.checkBudget(of)
+	if stop {
+		s.checkBudgets(id)
+	}
 }
 
 // checkBudget counts what was done for a license within the last 60 minutes.
@@ -182,8 +206,9 @@ func (s *Sim) checkFresh(p *process, id license.ResourceID, of string) {
 	if p.acting == id {
 		return // the stop after the tag
 	}
-	if !p.fresh[of] || !p.fresh[string(id)] {
-		s.violate("%s is touched for %s, and others were since it was looked at (%v) or the license was read (%v)", id.AWSID(), of, p.fresh[string(id)], p.fresh[of])
+	if !p.fresh[of] || !p.fresh[string(id)] || !p.fresh[brakesRead] {
+		s.violate("%s is touched for %s, and others were since it was looked at (%v), the license was read (%v) or the brakes were (%v)", id.AWSID(), of,
+			p.fresh[string(id)], p.fresh[of], p.fresh[brakesRead])
 	}
 	p.acting = id
 	clear(p.fresh)
@@ -193,5 +218,8 @@ func (s *Sim) checkFresh(p *process, id license.ResourceID, of string) {
 func (s *Sim) read(id string) {
 	if s.current != nil {
 		s.current.fresh[id] = true
+		if id == brakesRead {
+			s.current.braking = s.now
+		}
 	}
 }

@@ -42,6 +42,7 @@ type process struct {
 	fresh    map[string]bool                         // instances and licenses that were read since the last action
 	acting   license.ResourceID                      // the instance that it acted on last
 	asked    map[string]question                     // for marks
+	braking  time.Time                               // when it read the brakes last
 }
 
 // worker is a coroutine. It runs one process after the other, so that each finds

@@ -37,6 +37,9 @@ type Stats struct {
 	Messages, Acknowledged, Buried, Dead            int // Buried: with a reason; Dead: received too often
 	Stale, Missing                                  int // answers of EC2
 	Machines, Stops, Tags                           int
+	Started                                         int // by an undo
+	Planned, Approved, Moved                        int // plans made, answers approved, plans refused
+	Holds, Resumed, Exempted, Undone                int
 	Alerts, Repeated, Overlapped                    int // sent; of these sent before; of those by two deliveries at once
 }
 

@@ -25,13 +25,15 @@ type memory struct {
 	actions  map[string]ledger.PendingAction
 	journal  map[string]ledger.JournalEntry
 	marks    map[string]time.Time
+	brakes   ledger.Brakes
+	plans    map[string]ledger.Plan
 }
 
 var _ ledger.Store = (*memory)(nil)
 
 func newMemory(s *Sim, packed bool) *memory {
 	return &memory{sim: s, packed: packed, licenses: make(map[string]*ledger.License), written: make(map[string]time.Time), facts: make(map[license.ResourceID]ledger.Facts),
-		actions: make(map[string]ledger.PendingAction), journal: make(map[string]ledger.JournalEntry), marks: make(map[string]time.Time)}
+		actions: make(map[string]ledger.PendingAction), journal: make(map[string]ledger.JournalEntry), marks: make(map[string]time.Time), plans: make(map[string]ledger.Plan)}
 }
 
 func (m *memory) Load(_ context.Context, id string) (*ledger.License, error) {
@@ -181,6 +183,9 @@ func (m *memory) PendingActions(context.Context) (out []ledger.PendingAction, er
 
 func (m *memory) Record(_ context.Context, e ledger.JournalEntry) error {
 	m.journal[e.Key()] = e
+	if e.Action == ledger.DoneUndone {
+		m.sim.checkUndone(e)
+	}
 	if e.Action == ledger.DoneCancelled {
 		delete(m.sim.called, holding{e.License, e.Instance})
 	}
@@ -205,4 +210,33 @@ func (m *memory) Marked(_ context.Context, id string) (bool, error) {
 func (m *memory) Mark(_ context.Context, id string, at time.Time) error {
 	m.marks[id] = at
 	return nil
+}
+
+func (m *memory) LoadBrakes(context.Context) (*ledger.Brakes, error) {
+	m.sim.read(brakesRead)
+	b := m.brakes
+	return &b, nil
+}
+
+func (m *memory) CommitBrakes(_ context.Context, b *ledger.Brakes, c *ledger.Change) error {
+	if b.Revision != m.brakes.Revision+1 {
+		return &ledger.Conflict{License: ledger.EnforcementID}
+	}
+	before := m.brakes
+	m.brakes = *b
+	m.sim.braked(&before, b, c)
+	return nil
+}
+
+func (m *memory) SavePlan(_ context.Context, p ledger.Plan) error {
+	m.plans[p.Hash] = p
+	return nil
+}
+
+func (m *memory) LoadPlan(_ context.Context, hash string) (ledger.Plan, error) {
+	p, ok := m.plans[hash]
+	if !ok {
+		return p, fmt.Errorf("plan %q: %w", hash, ledger.ErrNoPlan)
+	}
+	return p, nil
 }

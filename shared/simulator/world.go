@@ -46,13 +46,18 @@ func (s *Sim) schedule(end time.Time) {
 			s.agenda.add(anytime(), s.changeConfiguration)
 		}
 	}
+	if d.chance(0.7) {
+		for range d.IntN(8) {
+			s.agenda.add(anytime(), s.operate)
+		}
+	}
 	if d.chance(0.3) {
-		g := &group{name: "web", account: s.accounts[d.IntN(len(s.accounts))], image: s.images[d.IntN(2)], kind: "m5.large", desired: 1 + d.IntN(3)}
+		g := &group{name: "web", account: s.accounts[d.IntN(len(s.accounts))], image: s.images[d.IntN(2)], kind: "m5.large", desired: 1 + d.IntN(3), min: d.IntN(2)}
 		s.cloud.groups = append(s.cloud.groups, g)
 		for t := s.now; t.Before(end); t = t.Add(d.between(20*time.Second, 2*time.Minute)) {
 			s.agenda.add(t, func() { s.cloud.scale(g) })
 		}
-		s.agenda.add(anytime(), func() { g.desired = s.dice.IntN(4) })
+		s.agenda.add(anytime(), func() { g.desired = max(g.min, s.dice.IntN(4)) })
 	}
 	if d.chance(0.006) { // so many that a license is kept in pages
 		at := anytime()
@@ -195,6 +200,10 @@ func (s *Sim) someone() {
 		c.emit(m, callEvent(id, "CreateTags"))
 	case d.chance(0.3):
 		c.tag(m, "app", nil)
+		c.emit(m, callEvent(id, "CreateTags"))
+	case d.chance(0.15): // a tenant who would like to be left alone
+		value := "true"
+		c.tag(m, license.TagExempt, &value)
 		c.emit(m, callEvent(id, "CreateTags"))
 	case d.chance(0.3):
 		value := pick(d, "true", "false")

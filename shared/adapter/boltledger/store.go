@@ -28,8 +28,10 @@ var (
 	actions        = []byte("actions")
 	journal        = []byte("journal")
 	marks          = []byte("marks")
+	plans          = []byte("plans")
 	meta           = []byte("meta")
 	epochKey       = []byte("epoch")
+	brakesKey      = []byte("brakes")
 )
 
 // Options of a store. The zero value is right for a store that is kept.
@@ -55,7 +57,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open ledger %s (is another licenseguard using it?): %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{configurations, heads, pages, facts, actions, journal, marks, meta} {
+		for _, name := range [][]byte{configurations, heads, pages, facts, actions, journal, marks, plans, meta} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}

@@ -22,6 +22,8 @@ import (
 //	ACTION                  <key>           a pending action: Doc
 //	JOURNAL                 <key>           an action's record: Doc, At
 //	SENT                    <alert id>      an alert that was sent: At
+//	BRAKES                  HEAD            the brakes: Rev, Doc, Change
+//	PLAN                    <hash>          a plan of enforcement: Doc
 const (
 	configPK  = "CONFIG"
 	epochSK   = "#EPOCH"
@@ -30,6 +32,8 @@ const (
 	actionPK  = "ACTION"
 	journalPK = "JOURNAL"
 	sentPK    = "SENT"
+	brakesPK  = "BRAKES"
+	planPK    = "PLAN"
 	duePK     = "DUE"
 )
 

@@ -84,3 +84,29 @@ func (c *Cloud) Stop(ctx context.Context, s track.Scope, id string) error {
 		return fmt.Errorf("stop %s: it is %s: %w", id, state, enforce.ErrNotYet)
 	}
 }
+
+// Untag implements enforce.Instances. A tag that is not there is no error.
+func (c *Cloud) Untag(ctx context.Context, _ track.Scope, id string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if !instanceID.MatchString(id) {
+		return fmt.Errorf("untag %q: %w", id, enforce.ErrGone)
+	}
+	in := &ec2.DeleteTagsInput{Resources: []string{id}}
+	for _, key := range keys {
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key)})
+	}
+	_, err := c.api.DeleteTags(ctx, in)
+	return translate("untag "+id, err)
+}
+
+// Start implements enforce.Instances. Starting an instance that runs or is about
+// to is a success for EC2, too.
+func (c *Cloud) Start(ctx context.Context, _ track.Scope, id string) error {
+	if !instanceID.MatchString(id) {
+		return fmt.Errorf("start %q: %w", id, enforce.ErrGone)
+	}
+	_, err := c.api.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{id}})
+	return translate("start "+id, err)
+}

@@ -41,6 +41,9 @@ type fakeEC2 struct {
 	stopErr  error
 	tagged   *ec2.CreateTagsInput
 	stopped  []string
+	started  []string
+	startErr error
+	untagged []*ec2.DeleteTagsInput
 	typesAsk []*ec2.DescribeInstanceTypesInput
 }
 
@@ -87,6 +90,16 @@ func (f *fakeEC2) DescribeInstanceTypes(_ context.Context, in *ec2.DescribeInsta
 func (f *fakeEC2) CreateTags(_ context.Context, in *ec2.CreateTagsInput, _ ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error) {
 	f.tagged = in
 	return &ec2.CreateTagsOutput{}, f.err
+}
+
+func (f *fakeEC2) StartInstances(_ context.Context, in *ec2.StartInstancesInput, _ ...func(*ec2.Options)) (*ec2.StartInstancesOutput, error) {
+	f.started = append(f.started, in.InstanceIds...)
+	return &ec2.StartInstancesOutput{}, f.startErr
+}
+
+func (f *fakeEC2) DeleteTags(_ context.Context, in *ec2.DeleteTagsInput, _ ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error) {
+	f.untagged = append(f.untagged, in)
+	return &ec2.DeleteTagsOutput{}, nil
 }
 
 func (f *fakeEC2) StopInstances(_ context.Context, in *ec2.StopInstancesInput, _ ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error) {
@@ -219,7 +232,7 @@ func TestEachInstances(t *testing.T) {
 		t.Errorf("error %v; want the caller's", err)
 	}
 	f = &fakeEC2{err: apiError("RequestLimitExceeded")}
-	if err := (&Cloud{f}).EachInstances(t.Context(), scope, nil); !errors.Is(err, ErrThrottled) {
+	if err := (&Cloud{f}).EachInstances(t.Context(), scope, nil); !errors.Is(err, enforce.ErrThrottled) {
 		t.Errorf("error %v; want ErrThrottled", err)
 	}
 	if err := (&Cloud{&fakeEC2{}}).EachInstances(t.Context(), scope, nil); err != nil {
@@ -306,7 +319,7 @@ func TestLook(t *testing.T) {
 		{"unknown", fakeEC2{}, false, false, nil},
 		{"gone between the calls", fakeEC2{pages: running, protErr: apiError("InvalidInstanceID.NotFound")}, false, false, nil},
 		{"terminated", fakeEC2{pages: []ec2.DescribeInstancesOutput{page(reservation(account, inState(oneID, "terminated")))}, protErr: apiError("must not be asked")}, true, false, nil},
-		{"throttled", fakeEC2{pages: running, protErr: apiError("RequestLimitExceeded")}, false, false, ErrThrottled},
+		{"throttled", fakeEC2{pages: running, protErr: apiError("RequestLimitExceeded")}, false, false, enforce.ErrThrottled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -337,8 +350,8 @@ func TestStop(t *testing.T) {
 		{"terminated", fakeEC2{stopErr: wrong, pages: in("terminated")}, enforce.ErrGone},
 		{"gone", fakeEC2{stopErr: wrong}, enforce.ErrGone},
 		{"unknown", fakeEC2{stopErr: apiError("InvalidInstanceID.NotFound")}, enforce.ErrGone},
-		{"throttled", fakeEC2{stopErr: apiError("RequestLimitExceeded")}, ErrThrottled},
-		{"throttled at the second look", fakeEC2{stopErr: wrong, err: apiError("RequestLimitExceeded")}, ErrThrottled},
+		{"throttled", fakeEC2{stopErr: apiError("RequestLimitExceeded")}, enforce.ErrThrottled},
+		{"throttled at the second look", fakeEC2{stopErr: wrong, err: apiError("RequestLimitExceeded")}, enforce.ErrThrottled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

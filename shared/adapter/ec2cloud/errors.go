@@ -12,12 +12,8 @@ import (
 	"licenseguard/shared/enforce"
 )
 
-// ErrThrottled says that EC2 still limited the rate of requests after the
-// client's own retries.
-var ErrThrottled = errors.New("EC2 limits the rate of requests")
-
 // translate is the one place where errors of EC2 get their meaning:
-// enforce.ErrNotYet, enforce.ErrGone, ErrThrottled, or none of their own. No
+// enforce.ErrNotYet, enforce.ErrGone, enforce.ErrThrottled, or none of their own. No
 // error stays none.
 func translate(what string, err error) error {
 	if err == nil {
@@ -34,7 +30,7 @@ func translate(what string, err error) error {
 func meaningOf(code string) error {
 	switch code {
 	case "RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException", "RequestThrottled", "TooManyRequestsException":
-		return ErrThrottled
+		return enforce.ErrThrottled
 	case "InvalidInstanceID", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "InvalidID", "InvalidInstanceId":
 		return enforce.ErrGone
 	case "IncorrectInstanceState", "InvalidInstanceState":

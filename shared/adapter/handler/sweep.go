@@ -26,18 +26,21 @@ type Sweep struct {
 func (h *Sweep) Handle(ctx context.Context) ([]track.SweepReport, error) {
 	var reports []track.SweepReport
 	var failed []error
+	var swept []enforce.Swept
 	changes := 0
 	for _, account := range h.Tracker.Accounts {
 		r, err := h.Tracker.Sweep(ctx, account)
 		if err != nil {
 			h.Log.ErrorContext(ctx, "sweep failed", "account", account, "error", err)
 			failed = append(failed, err)
+		} else {
+			swept = append(swept, enforce.Swept{Account: account, Corrected: r.Changes})
 		}
 		changes += r.Changes
 		reports = append(reports, r)
 		h.Log.InfoContext(ctx, "swept", "account", account, "instances", r.Instances, "changes", r.Changes, "released", r.Released, "took", r.Took.String())
 	}
-	failed = append(failed, enforce.Recover(ctx, h.Store, h.Tracker.Now()))
+	failed = append(failed, enforce.Recover(ctx, h.Store, &ledger.BrakesCommitter{Store: h.Store, Now: h.Tracker.Now, Wait: h.Tracker.Backoff}, swept))
 	if err := errors.Join(failed...); err != nil {
 		return reports, err
 	}

@@ -135,6 +135,7 @@ func (t *table) delta(d *ledger.Delta) {
 	text(t, &d.Answer.Mode)
 	t.timeAfter(&d.Answer.NotBefore, d.Generation.Launch)
 	text(t, &d.Answer.Why)
+	text(t, &d.Answer.Plan)
 	text(t, &d.Action)
 	list(t, &d.Broken)
 }

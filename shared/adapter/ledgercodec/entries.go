@@ -112,6 +112,8 @@ func (t *table) member(m *ledger.Member, resource license.ResourceID, first time
 	t.time(&m.Intent.At)
 	t.time(&m.Intent.Until)
 	text(t, &m.Answered)
+	text(t, &m.Approval.Plan)
+	t.time(&m.Approval.At)
 	list(t, &m.Broken)
 }
 

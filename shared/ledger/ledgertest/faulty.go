@@ -111,6 +111,22 @@ func (f *faulty) Journal(ctx context.Context, since time.Time) ([]ledger.Journal
 	return ask(f, "Journal", func() ([]ledger.JournalEntry, error) { return f.store.Journal(ctx, since) })
 }
 
+func (f *faulty) LoadBrakes(ctx context.Context) (*ledger.Brakes, error) {
+	return ask(f, "LoadBrakes", func() (*ledger.Brakes, error) { return f.store.LoadBrakes(ctx) })
+}
+
+func (f *faulty) CommitBrakes(ctx context.Context, b *ledger.Brakes, c *ledger.Change) error {
+	return f.do("CommitBrakes", func() error { return f.store.CommitBrakes(ctx, b, c) })
+}
+
+func (f *faulty) SavePlan(ctx context.Context, p ledger.Plan) error {
+	return f.do("SavePlan", func() error { return f.store.SavePlan(ctx, p) })
+}
+
+func (f *faulty) LoadPlan(ctx context.Context, hash string) (ledger.Plan, error) {
+	return ask(f, "LoadPlan", func() (ledger.Plan, error) { return f.store.LoadPlan(ctx, hash) })
+}
+
 func (f *faulty) Marked(ctx context.Context, id string) (bool, error) {
 	return ask(f, "Marked", func() (bool, error) { return f.store.Marked(ctx, id) })
 }

@@ -32,6 +32,9 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"facts beyond one answer", manyFacts},
 		{"actions", actions},
 		{"journal", journal},
+		{"brakes", brakes},
+		{"rivals at the brakes", rivalBrakes},
+		{"plans", plans},
 		{"marks", marks},
 		{"faults end exact", faultsEndExact},
 	} {
