@@ -53,6 +53,10 @@ func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at tim
 	if shown, ok := s.current.shown[m.Instance]; ok && found {
 		seen = shown // something else may have happened at that very instant
 	}
+	since := s.judged[holding{c.ID, e.Resource}].since
+	if truth.in.LaunchTime.Equal(m.Generation.Launch) { // else a look told of a later launch
+		since = later(since, truth.seen)
+	}
 	switch {
 	case stop && c.Enforcement.Mode != license.Stop, c.Enforcement.Mode == license.Observe:
 		return "the license is in mode " + string(c.Enforcement.Mode)
@@ -82,11 +86,11 @@ func (s *Sim) wrong(l *ledger.License, e *ledger.Entry, m *ledger.Member, at tim
 		return "it was launched before the last change that tightened"
 	case !approved && !s.factsWereLost && !s.firstSeen[m.Instance].After(s.overruns[holding{c.ID, m.Instance}].tightened):
 		return "it ran before the last change that tightened, and was only started again"
-	case at.Add(2 * s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle)):
+	case at.Add(2 * s.profile.skew).Before(since.Add(c.Enforcement.Settle)):
 		return "the overrun has not lasted"
 	case stop && at.Add(s.profile.skew).Before(seen.LaunchTime.Add(90*time.Second)):
 		return "it is too young: Auto Scaling's tags may come"
-	case stop && !approved && at.Add(2*s.profile.skew).Before(later(s.judged[holding{c.ID, e.Resource}].since, truth.seen).Add(c.Enforcement.Settle+c.Enforcement.Grace)):
+	case stop && !approved && at.Add(2*s.profile.skew).Before(since.Add(c.Enforcement.Settle+c.Enforcement.Grace)):
 		return "its time of grace is not over"
 	case stop && !inHours(c.Enforcement.Hours.String(), at, s.profile.skew):
 		return "it is outside of the hours"
