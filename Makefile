@@ -19,7 +19,7 @@ CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long model bench fuzz catalog clean
+.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -86,6 +86,9 @@ SEEDS ?= 1..1000000
 FOR ?= 0s
 sim-long: ## run many seeds of the simulator on all cores, go on where it was left: SEEDS=a..b [FOR=1h]
 	go run ./scripts/sim -seeds $(SEEDS) -for $(FOR)
+
+hostile: ## a million hostile runs against enforcement, go on where it was left: SEEDS=a..b [FOR=1h]
+	go run ./scripts/sim -profile hostile -seeds $(SEEDS) -for $(FOR)
 
 # Each part is a test that is named after it.
 BENCH_PARTS := ledger fold track cost sweep

@@ -29,20 +29,24 @@ const (
 
 func main() {
 	seeds := flag.String("seeds", "1..10000", "the seeds to play, a..b")
+	profile := flag.String("profile", "", "a named profile: harsh, hostile, all events lost; empty: as each seed says")
 	most := flag.Duration("for", 0, "stop after this time; 0: when all are played")
 	dir := flag.String("dir", ".sim", "where progress and violations are kept")
 	workers := flag.Int("workers", runtime.GOMAXPROCS(0), "seeds to play at once")
 	flag.Parse()
-	if err := run(*seeds, *most, *dir, *workers); err != nil {
+	if err := run(*seeds, *profile, *most, *dir, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "sim:", err)
 		os.Exit(1)
 	}
 }
 
-func run(seeds string, most time.Duration, dir string, workers int) error {
+func run(seeds, profile string, most time.Duration, dir string, workers int) error {
 	first, last, err := simulator.ParseSeeds(seeds)
 	if err != nil {
 		return err
+	}
+	if profile != "" { // each has progress of its own
+		dir = filepath.Join(dir, profile)
 	}
 	p, err := open(dir)
 	if err != nil {
@@ -67,7 +71,7 @@ func run(seeds string, most time.Duration, dir string, workers int) error {
 		}
 		whole := true
 		var failed []failure
-		simulator.Many(simulator.Options{}, from, to, workers, func(r simulator.Result) bool {
+		simulator.Many(simulator.Options{Profile: profile}, from, to, workers, func(r simulator.Result) bool {
 			m.add(r.Stats)
 			if len(r.Violations) > 0 {
 				failed = append(failed, failure{r.Seed, r.Violations[0]})

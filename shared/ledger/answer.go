@@ -53,7 +53,7 @@ func (l *License) byLaunch(m *Member, now time.Time) bool {
 	if _, exempt := l.Configuration.Exempt(m.Instance, now); exempt {
 		return true
 	}
-	return !l.Configuration.ExemptSince(m.Instance, launch, now)
+	return !l.Configuration.ExemptSince(m.Instance, launch)
 }
 
 // approved reports whether a person approved the answer to what is the case

@@ -21,6 +21,8 @@ func GuardOf(in license.Instance, catalog license.Catalog) Guard {
 		return GuardInstanceStore
 	case in.Spot && !in.SpotPersistent:
 		return GuardOneTimeSpot
+	case in.Tags[license.TagAutoScalingGroup] != "" && isTrue(in.Tags[license.TagExempt]):
+		return GuardAutoScalingExemptTag
 	case in.Tags[license.TagAutoScalingGroup] != "": // after the others: it may have a policy of its own
 		return GuardAutoScaling
 	case isTrue(in.Tags[license.TagExempt]):
@@ -40,8 +42,13 @@ func (l *License) Measure(instance license.ResourceID, guard Guard, now time.Tim
 	if _, ok := l.Configuration.Exempt(instance, now); ok {
 		guard = GuardExempt
 	}
-	if guard == GuardExemptTag && !enforcement.TagsExempt {
+	switch {
+	case guard == GuardExemptTag && !enforcement.TagsExempt:
 		guard = Unguarded
+	case guard == GuardAutoScalingExemptTag && !enforcement.TagsExempt:
+		guard = GuardAutoScaling
+	case guard == GuardAutoScalingExemptTag:
+		guard = GuardExemptTag
 	}
 	switch {
 	case enforcement.Mode == license.Tag:

@@ -153,6 +153,8 @@ const (
 	GuardManaged       Guard = "service-managed"
 	GuardExempt        Guard = "exempt"     // by an exemption of the configuration
 	GuardExemptTag     Guard = "exempt-tag" // tagged licenseguard:exempt=true; counts only where the configuration says so
+	// GuardAutoScalingExemptTag is both: which counts, the configuration says.
+	GuardAutoScalingExemptTag Guard = "auto-scaling, exempt-tag"
 )
 
 // Totals are a license's numbers, in licenses. Deployed is their wire name

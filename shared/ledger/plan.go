@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -215,6 +216,12 @@ func (p *LicensePlan) difference(now *LicensePlan, line func(string, ...any)) {
 			was(id+": its licenses", o.Licenses, n.Licenses)
 			was(id+": its state", o.State, n.State)
 			was(id+": why", o.Why, n.Why)
+			was(id+": its guard", cmp.Or(o.Guard, "none"), cmp.Or(n.Guard, "none"))
+			was(id+": its verdict", o.Verdict, n.Verdict)
+			was(id+": its cause", cmp.Or(o.Cause, "none"), cmp.Or(n.Cause, "none"))
+			was(id+": it is counted on", o.Resource, n.Resource)
+			was(id+": its count", o.Arithmetic, n.Arithmetic)
+			was(id+": the rules that it breaks", o.Broken, n.Broken)
 			was(id+": waits for approval", o.Waits, n.Waits)
 		}
 	}

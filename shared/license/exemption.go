@@ -41,8 +41,9 @@ func (e Exemption) End() time.Time {
 	return e.Until
 }
 
-// Holds reports whether the exemption is in force.
-func (e Exemption) Holds(now time.Time) bool { return !now.Before(e.From) && now.Before(e.End()) }
+// Holds reports whether the exemption is in force: from when it is on record, for
+// the clock that wrote From may be ahead.
+func (e Exemption) Holds(now time.Time) bool { return now.Before(e.End()) }
 
 // Notice returns when people are told that it ends; never for one that a person
 // took back, or that an undo made.
@@ -87,9 +88,9 @@ func (c *Configuration) Exempt(instance ResourceID, now time.Time) (found Exempt
 
 // ExemptSince reports whether an instance was exempt at or after an instant: then
 // what it does now is not the fault of its launch but of the exemption's end.
-func (c *Configuration) ExemptSince(instance ResourceID, since, now time.Time) bool {
+func (c *Configuration) ExemptSince(instance ResourceID, since time.Time) bool {
 	for _, e := range c.Exemptions {
-		if e.Instance == instance && !e.From.After(now) && e.End().After(since) {
+		if e.Instance == instance && e.End().After(since) {
 			return true
 		}
 	}

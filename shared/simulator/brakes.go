@@ -105,7 +105,22 @@ func (s *Sim) noteApproval(l *ledger.License, d *ledger.Delta) {
 	if s.current == nil || s.current.name != applyName {
 		s.violate("%s r%d: the answer to %s is approved, and by no person", l.Configuration.ID, l.Revision, d.Instance.AWSID())
 	}
+	if hash := d.Action[len("approved "):]; !listed(s.store.plans[hash], l.Configuration.ID, d) {
+		s.violate("%s r%d: the answer to %s is approved, which plan %s does not list", l.Configuration.ID, l.Revision, d.Instance.AWSID(), hash)
+	}
 	s.approvals[holding{l.Configuration.ID, d.Instance}] = approval{d.Generation.Launch, s.now}
+}
+
+// listed reports whether a plan has that launch of an instance among what waits.
+func listed(p ledger.Plan, id string, d *ledger.Delta) bool {
+	for _, part := range p.Licenses {
+		for _, item := range part.Items {
+			if part.License == id && item.Instance == d.Instance && item.Launch.Equal(d.Generation.Launch) && item.Waits {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // approved reports whether a person said yes to what is the case still.
@@ -122,7 +137,7 @@ func (s *Sim) exempt(c *license.Configuration, id license.ResourceID, at time.Ti
 		if !e.Ended.IsZero() {
 			end = e.Ended
 		}
-		if e.Instance == id && (!undo || e.Undo) && !at.Before(e.From) && at.Before(end) {
+		if e.Instance == id && (!undo || e.Undo) && at.Before(end) {
 			return true
 		}
 	}

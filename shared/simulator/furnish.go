@@ -10,7 +10,7 @@ import (
 // furnish makes the licenses and the hosts, before anything fails.
 func (s *Sim) furnish() {
 	d := s.dice
-	crowded := d.chance(0.05) // so many hosts that a license is kept in pages
+	crowded := d.chance(0.05) && !s.profile.hostile // so many hosts that a license is kept in pages
 	s.addHosts(account, 2)
 	if crowded {
 		s.addHosts(account, 16+d.IntN(12))
@@ -18,7 +18,11 @@ func (s *Sim) furnish() {
 	if len(s.accounts) > 1 {
 		s.addHosts(second, 1)
 	}
-	for i := range 1 + d.IntN(3) {
+	licenses := 1 + d.IntN(3)
+	if s.profile.hostile {
+		licenses = 1 + d.IntN(2)
+	}
+	for i := range licenses {
 		c := license.Configuration{ID: fmt.Sprintf("lic-%d", i+1), Name: fmt.Sprintf("License %d", i+1)}
 		c.CountingType = pick(d, license.CountInstance, license.CountInstance, license.CountVCPU, license.CountVCPU, license.CountCore, license.CountSocket)
 		if crowded && i == 0 {
@@ -43,6 +47,12 @@ func (s *Sim) furnish() {
 			ActionsPerHour: pick(d, 1, 2, 3, 10), Settle: pick(d, 10*time.Second, 2*time.Minute, 2*time.Minute, 5*time.Minute), RestartGrace: pick(d, 0, 2*time.Minute, 15*time.Minute),
 			Grace: pick(d, 0, 0, 0, 0, 7*time.Minute), Hours: pick(d, hours...), AutoScaling: pick(d, license.AutoScalingAlert, license.AutoScalingAlert, license.AutoScalingDetach, license.AutoScalingLower),
 			TagsExempt: d.chance(0.2)}
+		if s.profile.hostile {
+			c.Enforcement.Mode, c.Enforcement.Settle, c.HardLimit = license.Stop, pick(d, 10*time.Second, time.Minute), c.Count != nil
+			if c.Count != nil {
+				*c.Count = min(*c.Count, 3)
+			}
+		}
 		c.Associations = s.associations()
 		if crowded && i == 0 {
 			c.Associations[0] = license.Association{Kind: license.ByAMI, Value: s.images[0]}

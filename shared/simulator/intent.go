@@ -172,7 +172,8 @@ func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	}
 	a := act{license: of, id: id, launch: g.launch, at: s.now, action: action}
 	if at := slices.IndexFunc(s.cloud.journal, func(b act) bool { return b.license == of && b.id == id && b.launch.Equal(g.launch) }); at >= 0 {
-		if action == license.Lower && s.cloud.journal[at].action == license.Lower {
+		again := s.approvals[holding{of, id}].at.After(s.cloud.journal[at].at) // a person wants it once more
+		if action == license.Lower && s.cloud.journal[at].action == license.Lower && !again {
 			s.violate("the group of %s is made smaller twice for %s", id.AWSID(), of)
 		}
 		if stop {

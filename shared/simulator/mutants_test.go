@@ -74,11 +74,11 @@ var mutants = []mutant{
 	{"the expired are answered", 700, "", []edit{
 		{"ledger/answer.go", "case c.Expired(now):", "case false:"}}},
 	{"no settle window", 100, "", []edit{
-		{"ledger/answer.go", "NotBefore: since.Add(c.Enforcement.Settle), Why: WhyOver}", "NotBefore: since, Why: WhyOver}"}}},
+		{"ledger/answer.go", "a.NotBefore = since.Add(c.Enforcement.Settle)", "a.NotBefore = since"}}},
 	{"no time for tags", 100, "", []edit{
 		{"ledger/answer.go", "m.Generation.Launch.Add(tagsTime)", "m.Generation.Launch.Add(0)"}}},
 	{"no budget", 100, "", []edit{
-		{"ledger/answer.go", "ActionsPerHour; over >= 0 {", "ActionsPerHour; over >= 1000 {"}}},
+		{"ledger/answer.go", "if over := len(recent) - most; over >= 0 {", "if over := len(recent) - most; over >= 1000 {"}}},
 	{"observe acts", 100, "", []edit{
 		{"ledger/answer.go", "case answer.Mode == license.Observe:", "case false:"},
 		{"enforce/enforcer.go", "if answer.Mode == license.Observe {", "if false {"}}},
@@ -88,11 +88,11 @@ var mutants = []mutant{
 		{"enforce/act.go", "seen, ok, err = e.confirm(ctx, &p, g.Intent, r)", "seen, ok, err = e.look(ctx, l, &p, r)"}}},
 	{"no look", 100, "", []edit{
 		{"enforce/enforcer.go", "_, ok, err := e.look(ctx, l, p, r)", "ok, err := true, error(nil)"},
-		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
+		{"enforce/act.go", "if seen, ok, err = e.look(ctx, l, p, r); !ok || err != nil {", "if _ = l; false {"}}},
 	{"no second look", 100, "", []edit{
-		{"enforce/act.go", "return e.look(ctx, l, p, r)", "_ = l\n\treturn seen, true, nil"}}},
+		{"enforce/act.go", "if seen, ok, err = e.look(ctx, l, p, r); !ok || err != nil {", "if _ = l; false {"}}},
 	{"the last look sees no guard", 100, "", []edit{
-		{"enforce/enforcer.go", "if p.Action == license.Stop && ledger.GuardOf(in, e.Catalog) != ledger.Unguarded {", "if false {"}}},
+		{"enforce/enforcer.go", "		p.Action = action", "		_ = action"}}},
 	{"another launch is stopped", 1600, "", []edit{
 		{"enforce/enforcer.go", "case !in.LaunchTime.Equal(p.Launch):", "case false:"}}},
 	{"a failed stop is taken for done", 1100, "", []edit{
@@ -100,11 +100,59 @@ var mutants = []mutant{
 	{"no outcome is recorded", 100, "", []edit{
 		{"enforce/act.go", "if _, _, err := e.committer().Apply(ctx, id, ledger.Batch{Outcomes: outcomes}); err != nil {", "if err := error(nil); err != nil {"}}},
 	{"what failed is dropped", 300, Harsh, []edit{
-		{"enforce/enforcer.go", "return e.Store.PutAction(ctx, p)", "return e.Store.DropAction(ctx, p)"}}},
+		{"enforce/enforcer.go", "err := e.Store.PutAction(ctx, p)", "err := e.Store.DropAction(ctx, p)"}}},
 	{"a lost action is not recovered", 100, "", []edit{
-		{"enforce/queue.go", "if !answer.Wanted() || m.Intent.Live(now) {", "if true {"}}},
+		{"enforce/queue.go", "if !answer.Wanted() || m.Intent.Live(at) {", "if true {"}}},
 	{"a failed record of the stream is passed", 200, Harsh, []edit{
 		{"adapter/handler/enforce.go", "return r.Sequence", `return ""`}}},
+
+	// People and their brakes.
+	{"a pause holds nothing", 300, Hostile, []edit{
+		{"enforce/act.go", "if _, held := brakes.Held(account, p.License); held {", "if _, held := brakes.Held(account, p.License); held && false {"},
+		{"enforce/enforcer.go", "case held && p.Mode != license.Observe:", "case held && false:"}}},
+	{"a pause holds only the next batch", 3000, Hostile, []edit{
+		{"enforce/act.go", "if _, held := brakes.Held(account, p.License); held {", "if _, held := brakes.Held(account, p.License); held && false {"}}},
+	{"the brakes are not read before an action", 300, Hostile, []edit{
+		{"enforce/act.go", "brakes, err := e.Store.LoadBrakes(ctx)", "brakes, err := &ledger.Brakes{}, error(nil)"}}},
+	{"a breaker holds nothing", 300, Hostile, []edit{
+		{"ledger/brakes.go", "if h.Scope.Covers(account, id) {", "if h.Scope.Covers(account, id) && !h.Breaker {"}}},
+	{"the account has no budget", 1000, Hostile, []edit{
+		{"ledger/brakes.go", "case accountSpent >= accountMost:", "case false:"}}},
+	{"the fleet has no budget", 1000, Hostile, []edit{
+		{"ledger/brakes.go", "case fleetSpent >= fleetMost:", "case false:"}}},
+	{"what is spent is not kept", 1000, Hostile, []edit{
+		{"ledger/brakes.go", "b.Spent = append(b.Spent, Spent{Key: key, Instance: instance, At: now})", ""}}},
+	{"brakes: check, then write", 3000, Hostile, []edit{
+		{"simulator/store.go", "if b.Revision != m.brakes.Revision+1 {", "if false {"}}},
+	{"a plan is applied whatever moved", 1000, Hostile, []edit{
+		{"enforce/operator.go", "if now.Hash != p.Hash {", "if false {"},
+		{"ledger/plan.go", "if p.Basis() != a.Basis {", "if false {"}}},
+	{"an approval outlives the verdict", 3000, Hostile, []edit{
+		{"ledger/answer.go", "&& !at.Before(e.Since) &&", "&&"}}},
+	{"an approval outlives the launch", 3000, Hostile, []edit{
+		{"ledger/answer.go", "&& !at.Before(m.FirstSeen) &&", "&&"}}},
+	{"what a change made is answered unapproved", 1000, Hostile, []edit{
+		{"ledger/answer.go", "return l.byLaunch(m, now) || l.approved(e, m, now)", "return true"}}},
+	{"an exemption protects nothing", 1000, Hostile, []edit{
+		{"ledger/guard.go", "if _, ok := l.Configuration.Exempt(instance, now); ok {", "if false {"}}},
+	{"the end of an exemption is a launch", 1000, Hostile, []edit{
+		{"ledger/answer.go", "return !l.Configuration.ExemptSince(m.Instance, launch)", "return true"}}},
+	{"what was undone is answered again", 3000, Hostile, []edit{
+		{"ledger/answer.go", "case exemption.Undo:", "case false:"}}},
+	{"the tag of an exemption protects nothing", 3000, Hostile, []edit{
+		{"ledger/guard.go", "case guard == GuardExemptTag && !enforcement.TagsExempt:", "case guard == GuardExemptTag:"}}},
+	{"a member of a group is simply stopped", 300, Hostile, []edit{
+		{"ledger/guard.go", "return enforcement.AutoScaling.Action(), guard", "return license.Stop, guard"}}},
+	{"a group is made smaller at each try", 9000, Hostile, []edit{
+		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}},
+	{"stops out of hours", 1000, Hostile, []edit{
+		{"ledger/answer.go", "if hours := c.Enforcement.Hours; !hours.IsZero() {", "if hours := c.Enforcement.Hours; false {"}}},
+	{"no time of grace", 1000, Hostile, []edit{
+		{"ledger/answer.go", "a.NotBefore = a.NotBefore.Add(c.Enforcement.Grace)", ""}}},
+	{"an undo leaves the tags", 3000, Hostile, []edit{
+		{"enforce/undo.go", "if err := e.restoreTags(ctx, p, in); err != nil {", "if err := error(nil); err != nil {"}}},
+	{"an undo starts nothing", 3000, Hostile, []edit{
+		{"enforce/undo.go", "if err := e.Instances.Start(ctx, s, id); err != nil {", "if err := error(nil); err != nil {"}}},
 
 	// Tracking.
 	{"a partial failure acknowledges everything", 100, "", []edit{

@@ -23,6 +23,7 @@ type profile struct {
 	packed                                 bool          // the store keeps licenses as bytes
 	deaf                                   bool          // no event ever arrives
 	unswept                                bool          // no sweep helps
+	hostile                                bool          // short, with little but what enforcement has to do with
 }
 
 // The named profiles; the empty name draws one.
@@ -32,6 +33,10 @@ const (
 	// Harsh has 50 % duplicates in any order, 30 % throttles, 10 % lost answers
 	// and 70 % conflicts, loses no event, and gets no sweep.
 	Harsh = "harsh"
+	// Hostile is a short run of one or two small licenses in mode stop, in which
+	// people, tenants and faults do all they can to have the wrong instance stopped.
+	// Nothing is published: only what is done to instances matters.
+	Hostile = "hostile"
 )
 
 func newProfile(d dice, name string) profile {
@@ -62,6 +67,8 @@ func newProfile(d dice, name string) profile {
 	p.batch = pick(d, 1, 3, 20)
 	p.packed = d.chance(0.25)
 	switch name {
+	case Hostile:
+		p.hostile, p.packed, p.batch = true, false, 20
 	case AllEventsLost:
 		p.deaf, p.tickLost, p.factsLost = true, 1, 0
 	case Harsh:

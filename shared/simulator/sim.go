@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Seed    uint64
 	Trace   bool   // keep the trace, not only its hash
-	Profile string // AllEventsLost, Harsh, or "" for what the seed says
+	Profile string // AllEventsLost, Harsh, Hostile, or "" for what the seed says
 }
 
 // Result of a run.
@@ -105,7 +105,10 @@ func newSim(o Options) *Sim {
 		q.sim = s
 		s.queues[q.name] = q
 	}
-	s.readers = []*reader{{sim: s, role: "publish"}, {sim: s, role: "enforce"}}
+	s.readers = []*reader{{sim: s, role: "enforce"}}
+	if !s.profile.hostile {
+		s.readers = []*reader{{sim: s, role: "publish"}, {sim: s, role: "enforce"}}
+	}
 	return s
 }
 
@@ -193,6 +196,9 @@ func (s *Sim) play() {
 	s.faulty = true
 	s.trace("faults: %+v", s.profile)
 	end := s.now.Add(s.dice.between(5*time.Minute, 70*time.Minute))
+	if s.profile.hostile {
+		end = s.now.Add(s.dice.between(4*time.Minute, 12*time.Minute))
+	}
 	s.schedule(end)
 	s.advance(end)
 	if len(s.violations) > 0 {
@@ -204,7 +210,7 @@ func (s *Sim) play() {
 	if len(s.violations) > 0 {
 		return
 	}
-	if s.profile.deaf {
+	if s.profile.deaf || s.profile.hostile {
 		return
 	}
 	s.trace("== days later")

@@ -89,7 +89,7 @@ func firstDifference(a, b []string) string {
 // is exactly the cloud.
 func TestAllEventsLost(t *testing.T) {
 	t.Parallel()
-	play(t, AllEventsLost, func(sum Stats) {
+	play(t, AllEventsLost, 300, func(sum Stats) {
 		if sum.EventsLost != sum.Events || sum.Machines == 0 {
 			t.Errorf("%d of %d events were lost", sum.EventsLost, sum.Events)
 		}
@@ -101,7 +101,7 @@ func TestAllEventsLost(t *testing.T) {
 // sweep, and no message lost. The shares are those that were counted.
 func TestHarsh(t *testing.T) {
 	t.Parallel()
-	play(t, Harsh, func(sum Stats) {
+	play(t, Harsh, 300, func(sum Stats) {
 		for _, share := range []struct {
 			what  string
 			n, of int
@@ -121,15 +121,39 @@ func TestHarsh(t *testing.T) {
 	})
 }
 
+// TestHostile: whatever people, tenants, faults and two enforcers at once do, no
+// stop is beyond a budget, none of what is covered, exempt, protected, held or
+// unapproved, none makes Auto Scaling start another, and none is forgotten. CI
+// plays 30,000 of the seeds, make hostile a million.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	last := uint64(3000)
+	if os.Getenv("CI") == "true" {
+		last = 30_000
+	}
+	play(t, Hostile, last, func(sum Stats) {
+		for _, happened := range []struct {
+			what string
+			n    int
+		}{
+			{"stops", sum.Stops}, {"tags", sum.Tags}, {"plans", sum.Planned}, {"approvals", sum.Approved}, {"plans refused", sum.Moved},
+			{"holds", sum.Holds}, {"exemptions", sum.Exempted}, {"undos", sum.Undone}, {"starts", sum.Started}, {"crashes", sum.Crashes},
+		} {
+			if happened.n == 0 {
+				t.Errorf("no %s in all runs: they are not hostile", happened.what)
+			}
+		}
+	})
+}
+
 // play runs a named profile.
-func play(t *testing.T, profile string, check func(Stats)) {
+func play(t *testing.T, profile string, last uint64, check func(Stats)) {
 	t.Helper()
-	last := uint64(300)
 	if testing.Short() {
 		last = 50
 	}
 	var sum Stats
-	Many(Options{Profile: profile}, 1, last, 1, func(r Result) bool {
+	Many(Options{Profile: profile}, 1, last, runtime.GOMAXPROCS(0), func(r Result) bool {
 		sum.Add(r.Stats)
 		for _, v := range r.Violations {
 			t.Errorf("seed %d: %s (make sim SEED=%d PROFILE=%q)", r.Seed, v, r.Seed, profile)

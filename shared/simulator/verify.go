@@ -51,8 +51,13 @@ func (s *Sim) verify() {
 		s.recount(l)
 		s.verifyPosition(l)
 		s.verifyAnswers(l)
-		s.verifyExpiry(l)
-		s.verifyLog(l)
+		if !s.profile.hostile {
+			s.verifyExpiry(l)
+			s.verifyLog(l)
+		}
+	}
+	if s.profile.hostile {
+		return
 	}
 	for id, n := range s.alerts {
 		if n == 0 {

@@ -29,7 +29,11 @@ func (s *Sim) schedule(end time.Time) {
 	if d.chance(s.profile.factsLost) {
 		s.agenda.add(anytime(), s.loseFacts)
 	}
-	for range 1 + d.IntN(4) {
+	launches, doings, operations := 1+d.IntN(4), d.IntN(30), d.IntN(8)
+	if s.profile.hostile {
+		launches, doings, operations = 1+d.IntN(2), d.IntN(10), 1+d.IntN(6)
+	}
+	for range launches {
 		at := anytime()
 		if d.chance(0.15) { // somebody takes the image up at the same moment
 			s.agenda.add(at.Add(d.between(0, 6*time.Second)), s.takeUp)
@@ -38,7 +42,7 @@ func (s *Sim) schedule(end time.Time) {
 			s.agenda.add(at.Add(d.between(0, 10*time.Second)), s.launchOne)
 		}
 	}
-	for range d.IntN(30) {
+	for range doings {
 		s.agenda.add(anytime(), s.someone)
 	}
 	if d.chance(0.6) {
@@ -46,8 +50,8 @@ func (s *Sim) schedule(end time.Time) {
 			s.agenda.add(anytime(), s.changeConfiguration)
 		}
 	}
-	if d.chance(0.7) {
-		for range d.IntN(8) {
+	if d.chance(0.7) || s.profile.hostile {
+		for range operations {
 			s.agenda.add(anytime(), s.operate)
 		}
 	}
@@ -59,7 +63,7 @@ func (s *Sim) schedule(end time.Time) {
 		}
 		s.agenda.add(anytime(), func() { g.desired = max(g.min, s.dice.IntN(4)) })
 	}
-	if d.chance(0.006) { // so many that a license is kept in pages
+	if d.chance(0.006) && !s.profile.hostile { // so many that a license is kept in pages
 		at := anytime()
 		for range 150 {
 			s.agenda.add(at.Add(d.between(0, 2*time.Minute)), func() {
