@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,20 @@ func (t *Table) Host(family string) (license.HostType, bool) {
 	return found, ok
 }
 
+// Sizes lists the types of a family such as "m5", the smallest first.
+func (t *Table) Sizes(family string) []license.InstanceType {
+	var sizes []license.InstanceType
+	for name, found := range t.types {
+		if license.Family(name) == family {
+			sizes = append(sizes, found)
+		}
+	}
+	slices.SortFunc(sizes, func(a, b license.InstanceType) int {
+		return cmp.Or(cmp.Compare(a.VCPUs, b.VCPUs), cmp.Compare(a.Name, b.Name))
+	})
+	return sizes
+}
+
 // Types returns how many instance types the table knows.
 func (t *Table) Types() int { return len(t.types) }
 
@@ -63,6 +79,9 @@ var embedded = sync.OnceValue(func() *Table {
 // Embedded returns the catalog that is part of the binary. The call is free;
 // the first lookup parses the tables, once for the process.
 func Embedded() license.Catalog { return lazy{} }
+
+// Sizes lists the types of a family in the embedded catalog, the smallest first.
+func Sizes(family string) []license.InstanceType { return embedded().Sizes(family) }
 
 type lazy struct{}
 
