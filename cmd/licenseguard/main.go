@@ -42,6 +42,7 @@ func commands() []command {
 		{"positions", "[--dir DIR | --stack NAME] [--json]", "what is licensed, in use, covered and over", positions},
 		{"usage", "[--dir DIR | --stack NAME] [--json] [LICENSE]", "who consumes a license, and why", usage},
 		{"explain", "[--dir DIR | --stack NAME] [--json] INSTANCE", "why one instance counts as it does", explain},
+		{"wayback", "[--dir DIR | --stack NAME] [--json] [--or LICENSE]... LICENSE", "the least-cost ways out of an overrun; does nothing by itself", wayback},
 		{"journal", "[--dir DIR | --stack NAME] [--json]", "what was or would have been done to instances", journal},
 		{"check", "[--json] FILE", "check a file of licenses", check},
 		{"apply", "[--stack NAME] [--dry-run] [--json] FILE", "bring a deployed ledger in line with a file of licenses", apply},

@@ -77,7 +77,13 @@ func (o opened) Close() error { return o.close() }
 
 // open reads the flags and opens the ledger that they name.
 func (r *reader) open(ctx context.Context, name string, args []string, most int) (opened, []string, error) {
+	return r.openWith(ctx, name, args, most, func(*flag.FlagSet) {})
+}
+
+// openWith is open for a command with flags of its own.
+func (r *reader) openWith(ctx context.Context, name string, args []string, most int, more func(*flag.FlagSet)) (opened, []string, error) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	more(set)
 	set.StringVar(&r.dir, "dir", "", "folder of the ledger")
 	set.StringVar(&r.stack, "stack", "", "deployed stack whose ledger is read")
 	set.BoolVar(&r.json, "json", false, "print JSON")

@@ -5,91 +5,152 @@ import "slices"
 const (
 	// unreachable is the bound of what no choice frees.
 	unreachable = int64(1) << 60
-	// fine is the parts of a point in which a bound prices capacities.
-	fine = 16
-	// maxWork bounds the steps of filling one table, and maxCells its size; a
-	// larger problem gets a coarser table, which is still a bound.
-	maxWork  = 1 << 24
+	// fine is the parts of a point in which a bound reckons.
+	fine = 1 << 10
+	// maxCells and maxWork bound the size of a table and the steps of filling it.
 	maxCells = 1 << 22
+	maxWork  = 1 << 24
 	// rounds is how often the prices of capacities are bettered.
-	rounds = 24
+	rounds = 32
 )
 
-// bound tells the least that freeing licenses can still cost. Its table holds
-// the exact least costs of a simpler problem: capacities are not kept but have
-// a price, and licenses are counted in units, rounded up.
+// bound tells the least that freeing licenses can still cost. Capacities are
+// not kept but have a price (a Lagrangian relaxation). What is left of the
+// problem is solved exactly by a table of groups and missing licenses; where
+// that would get too large, and while the prices are sought, a missing license
+// has a price, too.
 type bound struct {
-	unit   int64
-	prices []int64          // of one of each capacity, in 1/fine points
-	rows   [][]int64        // by group and missing units: the least price from that group on
-	tails  map[*way][]int64 // by way with parts: the least price of its parts from each on
+	prices []int64 // of one of each capacity, in 1/fine points, as all that follow
+	tails  map[*way][]int64
+	reach  []int64 // by group: what it and those after it free at most
+
+	unit int64     // all that is freed is a multiple of it
+	rows [][]int64 // by group and missing units: the least price from that group on
+
+	slopes []int64   // prices of a missing license
+	sums   [][]int64 // by slope and group: what the groups from that one on save at most, negative
 }
 
 // newBound prices the capacities so that the bound at the start is as high as
 // a few rounds make it: what is asked for too much gets dearer, what is left
 // over cheaper.
 func newBound(p *problem) *bound {
-	b := &bound{unit: p.unit(), prices: make([]int64, len(p.capacity)), tails: map[*way][]int64{}}
-	b.fill(p)
+	b := &bound{prices: make([]int64, len(p.capacity)), tails: map[*way][]int64{}, reach: make([]int64, len(p.groups)+1)}
+	var ways int64
+	for g := len(p.groups) - 1; g >= 0; g-- {
+		most := int64(0)
+		for _, w := range p.groups[g].ways {
+			b.unit, most = gcd(b.unit, w.frees), max(most, w.frees)
+		}
+		b.reach[g] = b.reach[g+1] + most
+		ways += int64(len(p.groups[g].ways)) + 1
+	}
+	used := b.fill(p)
 	best, bestPrices := b.start(p), slices.Clone(b.prices)
-	for round := range rounds {
-		used := b.asked(p)
+	steps := make([]int64, len(p.capacity)) // negative: down
+	for range rounds {
 		moved := false
 		for i, c := range p.capacity {
-			step := max(1, int64(8*fine)>>(round/2))
-			switch {
-			case used[i] > c.free:
-				b.prices[i] += step
-				moved = true
-			case used[i] < c.free && b.prices[i] > 0:
-				b.prices[i] = max(0, b.prices[i]-step)
-				moved = true
+			short, over := used[i] > c.free, used[i] < c.free && b.prices[i] > 0
+			if !short && !over {
+				continue
 			}
+			switch {
+			case steps[i] == 0:
+				steps[i] = 4 * fine
+			case short == (steps[i] > 0):
+				steps[i] *= 2
+			default:
+				steps[i] /= -4
+			}
+			if short != (steps[i] > 0) {
+				steps[i] = -steps[i]
+			}
+			b.prices[i], moved = max(0, b.prices[i]+steps[i]), true
 		}
 		if !moved {
 			break
 		}
-		b.fill(p)
+		used = b.fill(p)
 		if now := b.start(p); now > best {
 			best, bestPrices = now, slices.Clone(b.prices)
 		}
 	}
-	if !slices.Equal(bestPrices, b.prices) {
-		b.prices = bestPrices
-		b.fill(p)
+	b.prices = bestPrices
+	b.fill(p)
+	if units := ceilDiv(p.need, b.unit); units < min(maxCells/int64(len(p.groups)+1), maxWork/ways) {
+		b.fillTable(p, units)
 	}
 	return b
 }
 
-// unit is the largest one that loses nothing, or a multiple where the table
-// would get too large.
-func (p *problem) unit() int64 {
-	var unit, ways int64
-	for _, g := range p.groups {
-		ways += int64(len(g.ways)) + 1
-		for _, w := range g.ways {
-			unit = gcd(unit, w.frees)
-		}
+// rest is the least price of freeing so many licenses from group g on.
+func (b *bound) rest(g int, need int64) int64 {
+	if need <= 0 {
+		return 0
 	}
-	unit = max(unit, 1)
-	most := min(maxWork/(ways+1), maxCells/(int64(len(p.groups))+1))
-	if len(p.capacity) > 0 {
-		most = min(most, maxWork/rounds*4/(ways+1))
+	if b.reach[g] < need {
+		return unreachable
 	}
-	if units := ceilDiv(p.need, unit); units > most {
-		unit *= ceilDiv(units, max(most, 1))
+	if b.rows != nil {
+		return b.rows[g][ceilDiv(need, b.unit)]
 	}
-	return unit
+	least := int64(0)
+	for i, slope := range b.slopes {
+		least = max(least, b.sums[i][g]+slope*need)
+	}
+	return least
 }
 
-// fill computes the table at the present prices, from the last group on.
-func (b *bound) fill(p *problem) {
-	units := ceilDiv(p.need, b.unit)
-	if b.rows == nil {
-		cells := make([]int64, (int64(len(p.groups))+1)*(units+1))
-		for i := 0; i <= len(p.groups); i++ {
-			b.rows = append(b.rows, cells[int64(i)*(units+1):int64(i+1)*(units+1)])
+// start is the bound of the whole problem.
+func (b *bound) start(p *problem) int64 {
+	least := b.rest(0, p.need)
+	for i, c := range p.capacity {
+		least -= b.prices[i] * c.free
+	}
+	return least
+}
+
+// fill computes the bound at the present prices and returns how much of each
+// capacity the choice behind it would use.
+func (b *bound) fill(p *problem) []int64 {
+	for g := range p.groups {
+		for i := range p.groups[g].ways {
+			b.tail(&p.groups[g].ways[i])
 		}
+	}
+	// The least slope at which enough is freed.
+	low, high := int64(0), int64(1)<<30
+	for low < high {
+		if middle := (low + high) / 2; b.freedAt(p, middle, nil) >= p.need {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	b.slopes = b.slopes[:0]
+	for _, eighths := range []int64{2, 4, 5, 6, 7, 8, 9, 10, 12, 16, 32} { // what is missing changes on the way down
+		b.slopes = append(b.slopes, low*eighths/8)
+	}
+	for i, slope := range b.slopes {
+		if len(b.sums) <= i {
+			b.sums = append(b.sums, make([]int64, len(p.groups)+1))
+		}
+		for g := len(p.groups) - 1; g >= 0; g-- {
+			_, saved := b.bestAt(p, g, slope)
+			b.sums[i][g] = b.sums[i][g+1] + saved
+		}
+	}
+	used := make([]int64, len(p.capacity))
+	b.freedAt(p, low, used)
+	return used
+}
+
+// fillTable computes the table at the present prices, from the last group on.
+func (b *bound) fillTable(p *problem, units int64) {
+	cells := make([]int64, int64(len(p.groups)+1)*(units+1))
+	for row := range slices.Chunk(cells, int(units+1)) {
+		b.rows = append(b.rows, row)
 	}
 	last := b.rows[len(p.groups)]
 	for n := range last {
@@ -101,17 +162,56 @@ func (b *bound) fill(p *problem) {
 		copy(row, next)
 		for i := range p.groups[g].ways {
 			w := &p.groups[g].ways[i]
-			b.tail(w)
-			price, frees := b.price(w), ceilDiv(w.frees, b.unit)
-			for n := int64(1); n <= units; n++ {
-				row[n] = min(row[n], price+next[max(0, n-frees)])
+			price, frees := b.price(w), w.frees/b.unit
+			for n := 1; n < len(row); n++ {
+				row[n] = min(row[n], price+next[max(0, int64(n)-frees)])
 			}
 		}
 	}
 }
 
-// price is what a way costs with the capacities that it uses, in 1/fine points.
-// Of each part it takes the cheapest way.
+// bestAt returns the way of a group that saves most when a missing license has
+// a price, and what it saves; -1 where none saves anything.
+func (b *bound) bestAt(p *problem, g int, slope int64) (at int, saved int64) {
+	at = -1
+	for i := range p.groups[g].ways {
+		w := &p.groups[g].ways[i]
+		if s := b.price(w) - slope*min(w.frees, p.need); s < saved {
+			at, saved = i, s
+		}
+	}
+	return at, saved
+}
+
+// freedAt is what the groups free when a missing license has a price. It adds
+// what that uses to used.
+func (b *bound) freedAt(p *problem, slope int64, used []int64) int64 {
+	freed := int64(0)
+	for g := range p.groups {
+		if at, _ := b.bestAt(p, g, slope); at >= 0 {
+			w := &p.groups[g].ways[at]
+			freed += w.frees
+			if used != nil {
+				b.use(w, used)
+			}
+		}
+	}
+	return freed
+}
+
+// use adds what a way uses, with the cheapest way of each part.
+func (b *bound) use(w *way, used []int64) {
+	for _, u := range w.uses {
+		used[u.of] += u.amount
+	}
+	for _, part := range w.parts {
+		at, _ := b.cheapest(part)
+		b.use(&part[at], used)
+	}
+}
+
+// price is what a way costs with the capacities that it uses. Of each part it
+// takes the cheapest way.
 func (b *bound) price(w *way) int64 {
 	price := fine * w.cost
 	for _, u := range w.uses {
@@ -146,46 +246,6 @@ func (b *bound) cheapest(part []way) (at int, price int64) {
 	return at, price
 }
 
-// start is the bound of the whole problem, in 1/fine points.
-func (b *bound) start(p *problem) int64 {
-	least := b.rows[0][ceilDiv(p.need, b.unit)]
-	for i, c := range p.capacity {
-		least -= b.prices[i] * c.free
-	}
-	return least
-}
-
-// asked is how much of each capacity the table's own choice would use.
-func (b *bound) asked(p *problem) []int64 {
-	used := make([]int64, len(p.capacity))
-	add := func(w *way) {
-		for _, u := range w.uses {
-			used[u.of] += u.amount
-		}
-	}
-	n := ceilDiv(p.need, b.unit)
-	for g := 0; g < len(p.groups) && n > 0 && b.rows[g][n] < unreachable; g++ {
-		if b.rows[g][n] == b.rows[g+1][n] {
-			continue
-		}
-		for i := range p.groups[g].ways {
-			w := &p.groups[g].ways[i]
-			rest := max(0, n-ceilDiv(w.frees, b.unit))
-			if b.rows[g][n] != b.price(w)+b.rows[g+1][rest] {
-				continue
-			}
-			add(w)
-			for _, part := range w.parts {
-				at, _ := b.cheapest(part)
-				add(&part[at])
-			}
-			n = rest
-			break
-		}
-	}
-	return used
-}
-
 func gcd(a, b int64) int64 {
 	for b != 0 {
 		a, b = b, a%b
@@ -195,7 +255,7 @@ func gcd(a, b int64) int64 {
 
 func ceilDiv(a, b int64) int64 {
 	if a <= 0 {
-		return 0
+		return -(-a / b)
 	}
 	return (a + b - 1) / b
 }

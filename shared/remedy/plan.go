@@ -40,7 +40,8 @@ type Proposal struct {
 	Frees   int64 // licenses, at least Plan.Missing
 	Cost    int64 // points; see cost.go
 	After   ledger.Totals
-	Optimal bool // there is no cheaper one (of its kind, where the search was for one kind)
+	Optimal bool  // there is no cheaper one, of its kind where it has only one
+	AtLeast int64 // what every proposal costs at least, of its kind where it has only one
 }
 
 // Kind is a kind of step.
@@ -88,7 +89,7 @@ type LeftOut struct {
 
 // WayBack returns the ways out of a license's overrun at an instant: the
 // cheapest, and for each kind of step the cheapest that needs no other, in the
-// order of their costs, each set of steps once. Equal input gives equal output.
+// order of their costs. Equal input gives equal output.
 func WayBack(l *ledger.License, facts Facts, now time.Time) Plan {
 	s := newScene(l, facts, now)
 	plan := Plan{Before: s.l.Totals, LeftOut: s.leftOut()}
@@ -100,11 +101,14 @@ func WayBack(l *ledger.License, facts Facts, now time.Time) Plan {
 	whole := s.problem(plan.Missing)
 	for _, only := range append([]Kind{""}, Kinds()...) {
 		found, ok, finished := solve(whole.only(only))
+		if s.cut && (only == "" || only == MoveHost) { // there may be cheaper ones among what was not looked at
+			found.least, finished = 0, false
+		}
 		if !ok {
 			plan.Unfinished = plan.Unfinished || !finished
 			continue
 		}
-		p := Proposal{Steps: found.steps(), Cost: found.cost, Optimal: finished}
+		p := Proposal{Steps: found.steps(), Cost: found.cost, Optimal: finished, AtLeast: found.least}
 		p.Only = p.Steps[0].Kind
 		for _, step := range p.Steps {
 			p.Frees += step.Frees
@@ -112,19 +116,21 @@ func WayBack(l *ledger.License, facts Facts, now time.Time) Plan {
 				p.Only = ""
 			}
 		}
-		if slices.ContainsFunc(plan.Proposals, p.same) {
-			continue
-		}
 		if p.After, ok = s.holds(p.Steps); ok {
-			plan.Proposals = append(plan.Proposals, p)
+			plan.add(p)
 		}
 	}
 	slices.SortStableFunc(plan.Proposals, func(a, b Proposal) int { return cmp.Compare(a.Cost, b.Cost) })
 	return plan
 }
 
-func (p Proposal) same(o Proposal) bool {
-	return slices.EqualFunc(p.Steps, o.Steps, func(a, b Step) bool {
-		return a.Kind == b.Kind && a.Instance == b.Instance && a.To == b.To
-	})
+// add keeps the cheapest proposal of each kind of steps.
+func (plan *Plan) add(p Proposal) {
+	i := slices.IndexFunc(plan.Proposals, func(o Proposal) bool { return o.Only == p.Only })
+	switch {
+	case i < 0:
+		plan.Proposals = append(plan.Proposals, p)
+	case p.Cost < plan.Proposals[i].Cost:
+		plan.Proposals[i] = p
+	}
 }

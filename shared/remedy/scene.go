@@ -16,7 +16,8 @@ type scene struct {
 	now     time.Time
 	facts   Facts
 	others  []other
-	hosts   []place
+	hosts   []place                       // those with the most room first
+	cut     bool                          // not all of them were looked at for each instance
 	refused map[license.ResourceID]string // why a member is never stopped or restarted
 }
 
@@ -62,6 +63,7 @@ func newScene(l *ledger.License, facts Facts, now time.Time) *scene {
 			}
 		}
 	}
+	slices.SortStableFunc(s.hosts, func(a, b place) int { return cmp.Compare(b.free, a.free) })
 	return s
 }
 

@@ -28,8 +28,9 @@ type search struct {
 
 // found is a solution.
 type found struct {
-	cost int64
-	ways []*way
+	cost  int64
+	least int64 // no solution costs less; it is the cheapest where that is its cost
+	ways  []*way
 }
 
 // solve returns the cheapest choice. finished is false when the budget ended
@@ -44,25 +45,97 @@ func solve(p problem) (f found, ok, finished bool) {
 		s.left = append(s.left, c.free)
 		s.priced += c.free * s.bound.prices[i]
 	}
+	least := s.floor(0, 0, p.need, 0)
 	s.from(0, p.need, 0, 0)
-	return found{s.cost, s.best}, s.best != nil, s.tried <= budget
+	if finished = s.tried <= budget; finished {
+		least = s.cost
+	} else {
+		s.greedy()
+	}
+	return found{s.cost, least, s.best}, s.best != nil, finished || least == s.cost
+}
+
+// greedy takes what costs least for each license, as far as the capacities go,
+// then gives back what was not needed: a choice for where the search found none
+// or a worse one.
+func (s *search) greedy() {
+	type choice struct{ group, way int }
+	var choices []choice
+	for g := range s.p.groups {
+		for w := range s.p.groups[g].ways {
+			choices = append(choices, choice{g, w})
+		}
+	}
+	worth := func(c choice) float64 {
+		w := &s.p.groups[c.group].ways[c.way]
+		return float64(s.bound.price(w)) / float64(min(w.frees, s.p.need))
+	}
+	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(worth(a), worth(b)) })
+	taken := make([][]*way, len(s.p.groups))
+	var order []int
+	need := s.p.need
+	for _, c := range choices {
+		if need <= 0 {
+			break
+		}
+		w := &s.p.groups[c.group].ways[c.way]
+		if taken[c.group] != nil || s.p.groups[c.group].isHost && s.moved[c.group] > 0 {
+			continue
+		}
+		s.gone[c.group] = s.p.groups[c.group].isHost
+		if taken[c.group] = s.whole(w); taken[c.group] == nil {
+			s.gone[c.group] = false
+			continue
+		}
+		order, need = append(order, c.group), need-w.frees
+	}
+	if need > 0 {
+		return
+	}
+	for _, g := range slices.Backward(order) {
+		if frees := taken[g][0].frees; need+frees <= 0 {
+			need, taken[g] = need+frees, nil
+		}
+	}
+	ways := slices.Concat(taken...)
+	cost := int64(0)
+	for _, w := range ways {
+		cost += w.cost
+	}
+	if cost < s.cost {
+		s.cost, s.best = cost, ways
+	}
+}
+
+// whole uses a way with the cheapest way of each part that fits, or returns nil.
+func (s *search) whole(w *way) []*way {
+	if !s.fits(w) {
+		return nil
+	}
+	ways := []*way{w}
+	s.use(w, 1)
+	for _, part := range w.parts {
+		i := slices.IndexFunc(part, func(w way) bool { return s.fits(&w) })
+		if i < 0 {
+			for _, w := range ways {
+				s.use(w, -1)
+			}
+			return nil
+		}
+		ways = append(ways, &part[i])
+		s.use(&part[i], 1)
+	}
+	return ways
 }
 
 // floor is the least that a choice can cost that has cost so much, frees need
-// more from group g on, and needs extra for what it has begun.
-func (s *search) floor(cost int64, g int, need, extra int64) int64 {
-	rest := s.bound.rows[g][ceilDiv(need, s.bound.unit)]
+// more from group g on, and pays a price for what it has begun.
+func (s *search) floor(cost int64, g int, need, price int64) int64 {
+	rest := s.bound.rest(g, need)
 	if rest >= unreachable {
 		return math.MaxInt64
 	}
-	return cost + max(0, -floorDiv(s.priced-rest-extra, fine))
-}
-
-func floorDiv(a, b int64) int64 {
-	if a < 0 {
-		return -((-a + b - 1) / b)
-	}
-	return a / b
+	return cost + max(0, ceilDiv(rest+price-s.priced, fine))
 }
 
 // from chooses for group g and those after it. Of groups that are alike none

@@ -230,6 +230,10 @@ func (s *scene) changed(step Step, each int64) []way {
 	return []way{step.way(lossPrice(running, each, lost))}
 }
 
+// maxTargets is how many hosts are looked at for one instance, those with the
+// most room first.
+const maxTargets = 16
+
 // movesToHost lists the hosts that the license counts anyway and that have room.
 func (s *scene) movesToHost(e *ledger.Entry, m *ledger.Member) []way {
 	t, known := s.typeOf(m)
@@ -239,9 +243,16 @@ func (s *scene) movesToHost(e *ledger.Entry, m *ledger.Member) []way {
 	account, region, _ := m.Instance.Parts()
 	var ways []way
 	for i, h := range s.hosts {
+		if t.Cores > h.free {
+			break
+		}
 		onAccount, onRegion, id := h.entry.Resource.Parts()
-		if h.entry == e || onAccount != account || onRegion != region || h.entry.Host.Family != license.Family(m.Type) || t.Cores > h.free {
+		if h.entry == e || onAccount != account || onRegion != region || h.entry.Host.Family != license.Family(m.Type) {
 			continue
+		}
+		if len(ways) == maxTargets {
+			s.cut = true
+			break
 		}
 		step := s.step(MoveHost, e, m)
 		step.From, step.To = "its own", id
