@@ -62,6 +62,7 @@ func wayback(ctx context.Context, args []string, out io.Writer) error {
 	}
 	plan := remedy.WayBack(l, facts, now)
 	if r.json {
+		plan.Proposals, plan.LeftOut = append([]remedy.Proposal{}, plan.Proposals...), append([]remedy.LeftOut{}, plan.LeftOut...)
 		return console.JSON(out, wayBack{l.Configuration.ID, l.Configuration.Name, plan})
 	}
 	console.WayBack(out, &l.Configuration, plan, all.names(), len(or) > 0)

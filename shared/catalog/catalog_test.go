@@ -229,3 +229,21 @@ func BenchmarkLookup(b *testing.B) {
 		c.InstanceType("m5.large")
 	}
 }
+
+func TestSizesAreThoseOfTheFamilySmallestFirst(t *testing.T) {
+	t.Parallel()
+	table, err := catalog.Parse("m5.xlarge,4,2,2,\nm5.large,2,1,2,\nm5d.large,2,1,2,s\nm5.metal,4,2,2,b\n", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, size := range table.Sizes("m5") {
+		got = append(got, size.Name)
+	}
+	if want := []string{"m5.large", "m5.metal", "m5.xlarge"}; !slices.Equal(got, want) {
+		t.Errorf("sizes of m5 are %v, want %v", got, want)
+	}
+	if none := table.Sizes("m"); len(none) > 0 || len(catalog.Sizes("m5")) < 5 {
+		t.Errorf("sizes of m are %v, of the embedded m5 %v", none, catalog.Sizes("m5"))
+	}
+}

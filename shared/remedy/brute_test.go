@@ -44,6 +44,9 @@ func TestEqualsBruteForce(t *testing.T) {
 				seen[kind]++
 			}
 		}
+		if len(plan.Proposals) > 0 && plan.AtLeast != plan.Proposals[0].Cost || plan.Unfinished {
+			t.Fatalf("seed %d: at least %d, unfinished %v", seed, plan.AtLeast, plan.Unfinished)
+		}
 		for i, p := range plan.Proposals {
 			if i > 0 && plan.Proposals[i-1].Cost > p.Cost || !p.Optimal || p.AtLeast != p.Cost || p.Frees < plan.Missing {
 				t.Fatalf("seed %d: proposal %d: cost %d, optimal %v, frees %d of %d", seed, i, p.Cost, p.Optimal, p.Frees, plan.Missing)
@@ -56,7 +59,7 @@ func TestEqualsBruteForce(t *testing.T) {
 			}
 		}
 		for _, x := range plan.LeftOut {
-			if _, m := f.l.Find(x.Instance); m.Guard != ledger.Unguarded {
+			if _, m := f.l.Find(x.Instance); m != nil && m.Guard != ledger.Unguarded {
 				guarded++
 			}
 		}
@@ -181,7 +184,7 @@ func (b *brute) optionsOf(e *ledger.Entry, m *ledger.Member) []option {
 		if license.Family(name) == license.Family(in.Type) && small.VCPUs < t.VCPUs {
 			to := again
 			to.Type, to.CPUOptions = name, license.CPUOptions{Cores: small.Cores, ThreadsPerCore: small.ThreadsPerCore}
-			out = append(out, option{remedy.Resize, name, restart + 2*max(0, cpu.VCPUs()-small.VCPUs), to, 0})
+			out = append(out, option{remedy.Resize, name, restart + 2*(t.VCPUs-small.VCPUs), to, 0})
 		}
 	}
 	for _, cores := range []int64{cpu.Cores, 2} {

@@ -14,7 +14,7 @@ const (
 	costRestart = 10
 	// costThread: a vCPU switched off; memory and network stay.
 	costThread = 1
-	// costSize: a vCPU lost with its memory and network.
+	// costSize: a vCPU of the type lost, on or off, with its memory and network.
 	costSize = 2
 	// costStop and costCapacity: the work itself stops, and all capacity is lost.
 	costStop     = 20

@@ -27,7 +27,8 @@ type Plan struct {
 	Before    ledger.Totals
 	Missing   int64      // licenses that must come free; 0: it is not in overrun
 	Proposals []Proposal // the cheapest first; none: nothing that may be done is enough
-	LeftOut   []LeftOut  // what is never stopped or restarted, in the order of cover
+	LeftOut   []LeftOut  // in the order of cover
+	AtLeast   int64      // what every way back costs at least, in points
 	// Unfinished says that a search ended at its budget without a proposal, so
 	// that there may be more than is listed.
 	Unfinished bool
@@ -79,9 +80,10 @@ type Step struct {
 	host  license.Host // on which it is afterwards, where that counts
 }
 
-// LeftOut is an instance that is never stopped or restarted, with the reason.
+// LeftOut is an instance that is never proposed for a stop or a restart, or a
+// resource for which nothing is proposed, with the reason.
 type LeftOut struct {
-	Instance license.ResourceID
+	Instance license.ResourceID // "": all of the resource
 	Resource license.ResourceID
 	Licenses int64 // what its resource uses
 	Why      string
@@ -92,13 +94,14 @@ type LeftOut struct {
 // order of their costs. Equal input gives equal output.
 func WayBack(l *ledger.License, facts Facts, now time.Time) Plan {
 	s := newScene(l, facts, now)
-	plan := Plan{Before: s.l.Totals, LeftOut: s.leftOut()}
+	plan := Plan{Before: s.l.Totals}
 	limit, limited := s.l.Configuration.CountAt(now)
 	if !limited || s.l.Totals.Over == 0 {
 		return plan
 	}
 	plan.Missing = s.l.Totals.Covered + s.l.Totals.Over - limit
 	whole := s.problem(plan.Missing)
+	plan.LeftOut = s.leftOut(whole)
 	for _, only := range append([]Kind{""}, Kinds()...) {
 		found, ok, finished := solve(whole.only(only))
 		if s.cut && (only == "" || only == MoveHost) { // there may be cheaper ones among what was not looked at
@@ -107,6 +110,9 @@ func WayBack(l *ledger.License, facts Facts, now time.Time) Plan {
 		if !ok {
 			plan.Unfinished = plan.Unfinished || !finished
 			continue
+		}
+		if only == "" {
+			plan.AtLeast = found.least
 		}
 		p := Proposal{Steps: found.steps(), Cost: found.cost, Optimal: finished, AtLeast: found.least}
 		p.Only = p.Steps[0].Kind

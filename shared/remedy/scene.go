@@ -150,17 +150,42 @@ func factsOf(m *ledger.Member) license.Instance {
 		Tenancy: m.Tenancy, CPUOptions: m.CPUOptions, TypeFacts: m.TypeFacts}
 }
 
-// leftOut lists what is never stopped or restarted of what uses the count.
-func (s *scene) leftOut() []LeftOut {
+// leftOut lists, of what uses the count, what is never stopped or restarted and
+// what no step of the problem frees.
+func (s *scene) leftOut(p problem) []LeftOut {
+	freed := map[license.ResourceID]bool{}
+	for _, g := range p.groups {
+		freed[g.resource] = true
+	}
 	var out []LeftOut
 	for _, i := range s.l.InOrder() {
 		e := &s.l.Entries[i]
+		if !counted(e) {
+			continue
+		}
+		if s.bound(e) {
+			why := "its licenses are bound to the host until " + e.AffinityUntil.Format("2006-01-02 15:04 MST")
+			out = append(out, LeftOut{Resource: e.Resource, Licenses: e.Licenses, Why: why})
+			continue
+		}
+		told := freed[e.Resource]
 		for j := range e.Members {
 			m := &e.Members[j]
-			if why := s.refused[m.Instance]; why != "" && counted(e) && m.Consuming(&s.rules) {
-				out = append(out, LeftOut{m.Instance, e.Resource, e.Licenses, why})
+			if why := s.refused[m.Instance]; why != "" && m.Consuming(&s.rules) {
+				out, told = append(out, LeftOut{m.Instance, e.Resource, e.Licenses, why}), true
 			}
+		}
+		if !told {
+			why := "no step that is allowed frees any of its licenses"
+			if s.rules.IncludeStopped {
+				why += "; stopped instances count, too"
+			}
+			out = append(out, LeftOut{Resource: e.Resource, Licenses: e.Licenses, Why: why})
 		}
 	}
 	return out
 }
+
+// bound reports whether an entry's licenses stay with its host whatever runs
+// there.
+func (s *scene) bound(e *ledger.Entry) bool { return s.now.Before(e.AffinityUntil) }

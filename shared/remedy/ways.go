@@ -27,8 +27,8 @@ func (s *scene) problem(need int64) problem {
 	})
 	for _, i := range order {
 		e := &s.l.Entries[i]
-		if !counted(e) || s.now.Before(e.AffinityUntil) {
-			continue // licenses that are bound to a host stay with it, whatever runs there
+		if !counted(e) || s.bound(e) {
+			continue
 		}
 		g := group{resource: e.Resource, isHost: e.Resource.Type() == license.EC2Host}
 		switch using := s.using(e); {
@@ -169,7 +169,7 @@ func (s *scene) sizes(e *ledger.Entry, m *ledger.Member) []way {
 		step.From, step.To = m.Type, t.Name
 		step.after.Type, step.after.TypeFacts = t.Name, license.InstanceType{}
 		step.after.CPUOptions = license.CPUOptions{Cores: t.Cores, ThreadsPerCore: t.ThreadsPerCore}
-		ways = append(ways, s.changed(step, costSize)...)
+		ways = append(ways, s.changed(step, costSize, is.VCPUs-t.VCPUs)...)
 	}
 	return ways
 }
@@ -202,7 +202,7 @@ func (s *scene) cpuOptions(e *ledger.Entry, m *ledger.Member) []way {
 			step := s.step(CPUOptions, e, m)
 			step.From, step.To = describe(is), describe(to)
 			step.after.CPUOptions = to
-			ways = append(ways, s.changed(step, costThread)...)
+			ways = append(ways, s.changed(step, costThread, is.VCPUs()-to.VCPUs())...)
 		}
 	}
 	return ways
@@ -220,13 +220,12 @@ func plural(n int64, one string) string {
 }
 
 // changed is the way of a change that takes vCPUs away, if it keeps the rules.
-func (s *scene) changed(step Step, each int64) []way {
+func (s *scene) changed(step Step, each, lost int64) []way {
 	if len(license.Violations(s.rules, step.after, license.Host{}, s.facts.Catalog)) > 0 {
 		return nil
 	}
 	running := step.after.State != license.Stopped
 	s.restart(&step)
-	lost := max(0, s.vcpus(factsOf(step.was))-s.vcpus(step.after))
 	return []way{step.way(lossPrice(running, each, lost))}
 }
 

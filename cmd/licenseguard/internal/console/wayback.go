@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/remedy"
 )
@@ -37,7 +36,7 @@ func WayBack(w io.Writer, c *license.Configuration, plan remedy.Plan, names map[
 	}
 	fmt.Fprintf(w, "%d over: %s must come free.\n", plan.Before.Over, plural(plan.Missing, "license", "licenses"))
 	for i, p := range plan.Proposals {
-		proposal(w, i+1, p, plan.Before, names)
+		proposal(w, i+1, p, plan, names)
 	}
 	switch {
 	case len(plan.Proposals) == 0 && plan.Unfinished:
@@ -46,32 +45,33 @@ func WayBack(w io.Writer, c *license.Configuration, plan remedy.Plan, names map[
 		fmt.Fprintln(w, "\nNothing that may be done frees enough. More licenses, or a person's other means, are needed.")
 	}
 	leftOut(w, plan.LeftOut)
+	fmt.Fprintln(w)
 	if !others {
-		fmt.Fprintln(w, "\nMoves to other licenses were not looked for: name those of the same software with --or LICENSE.")
+		fmt.Fprintln(w, "Moves to other licenses were not looked for: name those of the same software with --or LICENSE.")
 	}
 	fmt.Fprintln(w, "Nothing was done. Look at an instance again before you change it.")
 }
 
-func proposal(w io.Writer, number int, p remedy.Proposal, before ledger.Totals, names map[string]string) {
+func proposal(w io.Writer, number int, p remedy.Proposal, plan remedy.Plan, names map[string]string) {
 	title := "Several kinds of steps"
 	if p.Only != "" {
 		title = strings.ToUpper(doing[p.Only][:1]) + doing[p.Only][1:] + " only"
 	}
-	proof := "no cheaper one"
+	proof := "there may be a cheaper one"
 	switch {
-	case !p.Optimal && p.AtLeast > 0:
-		proof = fmt.Sprintf("there may be a cheaper one, for at least %d", p.AtLeast)
-	case !p.Optimal:
-		proof = "there may be a cheaper one"
-	case p.Only != "":
+	case p.Cost == plan.AtLeast:
+		proof = "no way is cheaper"
+	case p.Optimal && p.Only != "":
 		proof = "no cheaper one of its kind"
+	case p.AtLeast > 0:
+		proof += fmt.Sprintf(", for at least %d", p.AtLeast)
 	}
 	Section(w, "%d. %s: cost %d, %s", number, title, p.Cost, proof)
 	rows := make([][]string, 0, len(p.Steps))
 	for _, s := range p.Steps[:min(len(p.Steps), maxSteps)] {
-		from, to := cmp.Or(names[s.From], s.From), cmp.Or(names[s.To], s.To)
+		change := s.From + " → " + s.To
 		if s.Kind == remedy.MoveLicense {
-			from = "" // the license at hand
+			change = "→ " + cmp.Or(names[s.To], s.To)
 		}
 		frees := fmt.Sprint(s.Frees)
 		if s.Frees == 0 && s.Resource != s.Instance {
@@ -79,13 +79,13 @@ func proposal(w io.Writer, number int, p remedy.Proposal, before ledger.Totals, 
 		} else if s.Estimated {
 			frees += " (est.)"
 		}
-		rows = append(rows, []string{doing[s.Kind], s.Instance.AWSID(), strings.TrimSpace(text(from, 30) + " → " + text(to, 24)), frees, fmt.Sprint(s.Cost)})
+		rows = append(rows, []string{doing[s.Kind], s.Instance.AWSID(), text(change, 45), frees, fmt.Sprint(s.Cost)})
 	}
 	table(w, "STEP\tINSTANCE\tNOW → THEN\tFREES\tCOST", rows)
 	if more := len(p.Steps) - maxSteps; more > 0 {
 		fmt.Fprintf(w, "… and %s; --json lists them\n", plural(int64(more), "more step", "more steps"))
 	}
-	fmt.Fprintf(w, "Effect: %d over → %d over, %d in use → %d in use", before.Over, p.After.Over, before.Deployed(), p.After.Deployed())
+	fmt.Fprintf(w, "Effect: %d over → %d over, %d in use → %d in use", plan.Before.Over, p.After.Over, plan.Before.Deployed(), p.After.Deployed())
 	taken := map[string]int64{}
 	for _, s := range p.Steps {
 		if s.Kind == remedy.MoveLicense {
@@ -111,13 +111,13 @@ func leftOut(w io.Writer, left []remedy.LeftOut) {
 	if len(left) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nNever proposed for a stop or a restart:")
+	fmt.Fprintln(w, "\nLeft out:")
 	for _, x := range left[:min(len(left), maxLeftOut)] {
-		who := x.Instance.AWSID()
-		if x.Resource != x.Instance {
+		who := cmp.Or(x.Instance, x.Resource).AWSID()
+		if x.Instance != "" && x.Resource != x.Instance {
 			who += " on " + x.Resource.AWSID()
 		}
-		fmt.Fprintf(w, "  %s: %s\n", who, text(x.Why, 60))
+		fmt.Fprintf(w, "  %s: %s\n", who, text(x.Why, 64))
 	}
 	if more := len(left) - maxLeftOut; more > 0 {
 		fmt.Fprintf(w, "  … and %d more; --json lists them\n", more)
