@@ -21,7 +21,6 @@ const (
 // has a price, too.
 type bound struct {
 	prices []int64 // of one of each capacity, in 1/fine points, as all that follow
-	tails  map[*way][]int64
 	reach  []int64 // by group: what it and those after it free at most
 
 	unit int64     // all that is freed is a multiple of it
@@ -35,7 +34,7 @@ type bound struct {
 // a few rounds make it: what is asked for too much gets dearer, what is left
 // over cheaper.
 func newBound(p *problem) *bound {
-	b := &bound{prices: make([]int64, len(p.capacity)), tails: map[*way][]int64{}, reach: make([]int64, len(p.groups)+1)}
+	b := &bound{prices: make([]int64, len(p.capacity)), reach: make([]int64, len(p.groups)+1)}
 	var ways int64
 	for g := len(p.groups) - 1; g >= 0; g-- {
 		most := int64(0)
@@ -116,7 +115,7 @@ func (b *bound) start(p *problem) int64 {
 func (b *bound) fill(p *problem) []int64 {
 	for g := range p.groups {
 		for i := range p.groups[g].ways {
-			b.tail(&p.groups[g].ways[i])
+			b.appraise(&p.groups[g].ways[i])
 		}
 	}
 	// The least slope at which enough is freed.
@@ -162,9 +161,9 @@ func (b *bound) fillTable(p *problem, units int64) {
 		copy(row, next)
 		for i := range p.groups[g].ways {
 			w := &p.groups[g].ways[i]
-			price, frees := b.price(w), w.frees/b.unit
+			frees := w.frees / b.unit
 			for n := 1; n < len(row); n++ {
-				row[n] = min(row[n], price+next[max(0, int64(n)-frees)])
+				row[n] = min(row[n], w.price+next[max(0, int64(n)-frees)])
 			}
 		}
 	}
@@ -176,7 +175,7 @@ func (b *bound) bestAt(p *problem, g int, slope int64) (at int, saved int64) {
 	at = -1
 	for i := range p.groups[g].ways {
 		w := &p.groups[g].ways[i]
-		if s := b.price(w) - slope*min(w.frees, p.need); s < saved {
+		if s := w.price - slope*min(w.frees, p.need); s < saved {
 			at, saved = i, s
 		}
 	}
@@ -205,45 +204,41 @@ func (b *bound) use(w *way, used []int64) {
 		used[u.of] += u.amount
 	}
 	for _, part := range w.parts {
-		at, _ := b.cheapest(part)
-		b.use(&part[at], used)
+		b.use(cheapest(part), used)
 	}
 }
 
-// price is what a way costs with the capacities that it uses. Of each part it
-// takes the cheapest way.
-func (b *bound) price(w *way) int64 {
-	price := fine * w.cost
+// appraise notes what a way costs with the capacities that it uses and the
+// cheapest way of each of its parts.
+func (b *bound) appraise(w *way) {
+	w.price = fine * w.cost
 	for _, u := range w.uses {
-		price += b.prices[u.of] * u.amount
+		w.price += b.prices[u.of] * u.amount
 	}
-	if len(w.parts) > 0 {
-		price += b.tails[w][0]
-	}
-	return price
-}
-
-// tail notes the least prices of a way's parts from each one on.
-func (b *bound) tail(w *way) {
 	if len(w.parts) == 0 {
 		return
 	}
-	tail := make([]int64, len(w.parts)+1)
-	for i := len(w.parts) - 1; i >= 0; i-- {
-		_, least := b.cheapest(w.parts[i])
-		tail[i] = tail[i+1] + least
+	if w.tail == nil {
+		w.tail = make([]int64, len(w.parts)+1)
 	}
-	b.tails[w] = tail
+	for i := len(w.parts) - 1; i >= 0; i-- {
+		for j := range w.parts[i] {
+			b.appraise(&w.parts[i][j])
+		}
+		w.tail[i] = w.tail[i+1] + cheapest(w.parts[i]).price
+	}
+	w.price += w.tail[0]
 }
 
-func (b *bound) cheapest(part []way) (at int, price int64) {
-	price = unreachable
+// cheapest returns the way of a part that has the least price.
+func cheapest(part []way) *way {
+	least := &part[0]
 	for i := range part {
-		if p := b.price(&part[i]); p < price {
-			at, price = i, p
+		if part[i].price < least.price {
+			least = &part[i]
 		}
 	}
-	return at, price
+	return least
 }
 
 func gcd(a, b int64) int64 {

@@ -30,6 +30,9 @@ type way struct {
 	uses        []use
 	steps       []Step
 	parts       [][]way
+
+	price int64   // what the bound takes it for, with the cheapest way of each part
+	tail  []int64 // by part: the least price of it and those after it
 }
 
 // use is how much of a capacity a way takes.

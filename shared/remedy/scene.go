@@ -52,10 +52,16 @@ func newScene(l *ledger.License, facts Facts, now time.Time) *scene {
 	}
 	slices.SortFunc(s.others, func(a, b other) int { return cmp.Compare(a.l.Configuration.ID, b.l.Configuration.ID) })
 	s.others = slices.CompactFunc(s.others, func(a, b other) bool { return a.l.Configuration.ID == b.l.Configuration.ID })
+	known := map[license.ResourceID][]license.Instance{}
+	for _, in := range facts.Instances {
+		account, region, _ := in.ID.Parts()
+		host := license.NewResourceID(account, region, in.HostID)
+		known[host] = append(known[host], in)
+	}
 	for i := range s.l.Entries {
 		e := &s.l.Entries[i]
 		if e.Resource.Type() == license.EC2Host && counted(e) {
-			s.hosts = append(s.hosts, place{e, s.room(e)})
+			s.hosts = append(s.hosts, place{e, s.room(e, known[e.Resource])})
 		}
 		for j := range e.Members {
 			if why := refusal(&e.Members[j]); why != "" {
@@ -115,7 +121,7 @@ func guardWhy(g ledger.Guard) string {
 
 // room is the physical cores of a host that no instance takes. A stopped
 // instance keeps its place, and an unknown type takes its family's largest.
-func (s *scene) room(e *ledger.Entry) int64 {
+func (s *scene) room(e *ledger.Entry, known []license.Instance) int64 {
 	free := license.CountHost(license.CountCore, license.Rules{}, hostOf(e), s.facts.Catalog).Units
 	here := map[license.ResourceID]bool{}
 	take := func(in license.Instance) {
@@ -129,11 +135,8 @@ func (s *scene) room(e *ledger.Entry) int64 {
 	for j := range e.Members {
 		take(factsOf(&e.Members[j]))
 	}
-	for _, in := range s.facts.Instances {
-		account, region, _ := in.ID.Parts()
-		if license.NewResourceID(account, region, in.HostID) == e.Resource {
-			take(in)
-		}
+	for _, in := range known {
+		take(in)
 	}
 	return max(free, 0)
 }

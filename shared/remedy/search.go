@@ -7,7 +7,7 @@ import (
 )
 
 // budget is how many choices one search may try: some tenths of a second.
-const budget = 200_000
+const budget = 100_000
 
 // search is a depth-first branch and bound over the groups: what the bound
 // promises most is tried first, and what it shows to be no cheaper than the
@@ -68,7 +68,7 @@ func (s *search) greedy() {
 	}
 	worth := func(c choice) float64 {
 		w := &s.p.groups[c.group].ways[c.way]
-		return float64(s.bound.price(w)) / float64(min(w.frees, s.p.need))
+		return float64(w.price) / float64(min(w.frees, s.p.need))
 	}
 	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(worth(a), worth(b)) })
 	taken := make([][]*way, len(s.p.groups))
@@ -164,7 +164,7 @@ func (s *search) from(g int, need, cost int64, least int) {
 		if i == len(ways) {
 			b.floor = s.floor(cost, g+1, need, 0)
 		} else {
-			b.floor = s.floor(cost, g+1, need-ways[i].frees, s.bound.price(&ways[i]))
+			b.floor = s.floor(cost, g+1, need-ways[i].frees, ways[i].price)
 		}
 		branches = append(branches, b)
 	}
@@ -210,7 +210,7 @@ func (s *search) part(g, at, i int, need, cost int64, least int) {
 	if i == 0 || !alike(w.parts[i-1], w.parts[i]) {
 		least = 0
 	}
-	if s.floor(cost, g+1, need-w.frees, s.bound.tails[w][i]) >= s.cost || !s.try() {
+	if s.floor(cost, g+1, need-w.frees, w.tail[i]) >= s.cost || !s.try() {
 		return
 	}
 	for j := least; j < len(w.parts[i]); j++ {
