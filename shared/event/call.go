@@ -19,13 +19,15 @@ type call struct {
 	must bool
 	// others is true if resources of other sorts are passed over.
 	others bool
+	// launches is true if the call starts what it names.
+	launches bool
 }
 
 // calls has every call that changes what is counted and has no event of its
 // own, or an event that is too poor.
 var calls = map[string]call{
-	"RunInstances":             {kind: KindInstanceChanged, rule: instanceRule, paths: paths("responseElements.instancesSet.items.instanceId")},
-	"StartInstances":           {kind: KindInstanceChanged, rule: instanceRule, paths: paths("requestParameters.instancesSet.items.instanceId"), must: true},
+	"RunInstances":             {kind: KindInstanceChanged, rule: instanceRule, paths: paths("responseElements.instancesSet.items.instanceId"), launches: true},
+	"StartInstances":           {kind: KindInstanceChanged, rule: instanceRule, paths: paths("requestParameters.instancesSet.items.instanceId"), must: true, launches: true},
 	"ModifyInstanceAttribute":  modifyInstance("ModifyInstanceAttribute"),
 	"ModifyInstanceCpuOptions": modifyInstance("ModifyInstanceCpuOptions"),
 	"ModifyInstancePlacement":  modifyInstance("ModifyInstancePlacement"),
@@ -87,7 +89,14 @@ func parseCall(detail object) (Kind, []Hint, *Malformed) {
 	if len(found) == 0 && c.must {
 		return "", nil, c.rule.missing(detail.at(strings.Join(c.paths[0], ".")))
 	}
-	return c.hints(found)
+	kind, hints, m := c.hints(found)
+	if c.launches && m == nil {
+		by := identityOf(detail).launcher()
+		for i := range hints {
+			hints[i].LaunchedBy = by
+		}
+	}
+	return kind, hints, m
 }
 
 func refused(detail object) bool {

@@ -3,7 +3,8 @@
 // An event is only a hint that something may have changed: it can be late,
 // doubled, out of order or lost. So Parse takes from it what to look at again
 // and when it happened, and nothing else: no type, no tags, no counts. What is
-// true is read from AWS afterwards.
+// true is read from AWS afterwards. The one exception is who launched, which
+// nothing but the record of the call tells; nothing is decided by it.
 //
 // The envelope must be well-formed, whatever the event. A well-formed event of
 // a source or detail-type that Parse does not know is no error: it has

@@ -33,6 +33,10 @@ const (
 type Hint struct {
 	ID    string // of an instance (i-…), a Dedicated Host (h-…) or an image (ami-…)
 	State string // the instance's state for KindInstanceState, "" for all others
+	// LaunchedBy says in words who launched or started the instance, in at most
+	// 200 printable characters. It is "" for all events but a record of such a
+	// call, and where the record does not tell.
+	LaunchedBy string
 }
 
 // States of an instance, as Hint.State has them.

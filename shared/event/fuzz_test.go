@@ -4,8 +4,10 @@ import (
 	"errors"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"licenseguard/events"
 	"licenseguard/shared/event"
@@ -68,6 +70,9 @@ func checkEvent(t *testing.T, e event.Event) {
 	for _, h := range e.Resources {
 		if !idShape.MatchString(h.ID) || (h.State != "") != (e.Kind == event.KindInstanceState) {
 			t.Errorf("%s with hint %+v", e.Kind, h)
+		}
+		if utf8.RuneCountInString(h.LaunchedBy) > 200 || strings.ContainsFunc(h.LaunchedBy, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("launched by %q", h.LaunchedBy)
 		}
 	}
 }

@@ -67,6 +67,7 @@ type Facts struct {
 	Observed   time.Time
 	FirstSeen  time.Time
 	EventID    string
+	LaunchedBy string // who made the launch of the generation, in words; "" if no event told
 }
 
 // Resources is where facts are kept.

@@ -274,6 +274,9 @@ func agree(hints []pending, in license.Instance, known bool, observed time.Time,
 			s.happened, s.uncertainty = p.event.Time, time.Second // an event's time has whole seconds
 		}
 		s.eventID = p.event.ID
+		if p.hint.LaunchedBy != "" && known && launched(&p.event, in) {
+			s.launchedBy = p.hint.LaunchedBy
+		}
 	}
 	return s, open
 }

@@ -20,6 +20,7 @@ type sighting struct {
 	happened    time.Time
 	uncertainty time.Duration
 	eventID     string
+	launchedBy  string // who made this launch, if an event told
 }
 
 // recordings says what became of sightings.
@@ -156,7 +157,12 @@ func (t *Tracker) saveFacts(ctx context.Context, sightings []sighting) (map[stri
 		}
 		after := t.factsOf(s, before, had)
 		if older(after, before, had) {
+			launchedBy := after.LaunchedBy
 			after = before
+			if before.LaunchedBy == "" && launchedBy != "" && before.Generation.Launch.Equal(s.instance.LaunchTime) {
+				after.LaunchedBy = launchedBy // the only thing that an older look knows better
+				changed = append(changed, after)
+			}
 		} else if !had || differ(after, before) {
 			changed = append(changed, after)
 		}
@@ -178,7 +184,7 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 		f.Instance.State = license.Terminated // the generation stays: should AWS know it again, that look wins
 		return f
 	}
-	f.Instance, f.Generation = s.instance, generationOf(s.instance)
+	f.Instance, f.Generation, f.LaunchedBy = s.instance, generationOf(s.instance), launcher(s, before)
 	if s.host.ID != "" || s.instance.HostID == "" {
 		f.Host = s.host
 	}

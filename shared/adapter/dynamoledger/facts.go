@@ -1,6 +1,7 @@
 package dynamoledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,8 +15,8 @@ import (
 )
 
 // factsFormat is the version of packed facts. A reader refuses what it does not
-// know.
-const factsFormat = 1
+// know; it knows format 1, which had no launcher.
+const factsFormat = 2
 
 // packedFacts is what is kept of ledger.Facts beside the key: without names and
 // with short times, because a write is billed by the KB and the facts are most
@@ -48,6 +49,7 @@ type packedFacts struct {
 	Observed    int64
 	FirstSeen   int64
 	EventID     string
+	LaunchedBy  string
 }
 
 type packedHeld struct {
@@ -77,6 +79,7 @@ func factsItem(f *ledger.Facts) (item, error) {
 		Spot: in.Spot, Persistent: in.SpotPersistent, ManagedBy: in.ManagedBy, RootIsStore: in.RootIsStore, Protected: in.StopProtected,
 		Usage: in.UsageOperation, Generation: milli(f.Generation.Launch), Rank: f.Generation.Rank, Guard: f.Guard,
 		Observed: milli(f.Observed), FirstSeen: milli(f.FirstSeen), EventID: f.EventID,
+		LaunchedBy: f.LaunchedBy,
 	}
 	if in.TypeFacts != (license.InstanceType{}) {
 		p.TypeFacts = &in.TypeFacts
@@ -103,7 +106,7 @@ func factsOf(it item) (f ledger.Facts, err error) {
 		return f, errors.New("the facts item has no binary Facts")
 	}
 	var p packedFacts
-	if err := decoding.Unmarshal(data.Value, &p); err != nil {
+	if err := decoding.Unmarshal(upgraded(data.Value), &p); err != nil {
 		return f, fmt.Errorf("decode facts: %w", err)
 	}
 	if p.Format != factsFormat {
@@ -120,7 +123,7 @@ func factsOf(it item) (f ledger.Facts, err error) {
 			ManagedBy: p.ManagedBy, RootIsStore: p.RootIsStore, StopProtected: p.Protected, UsageOperation: p.Usage,
 		},
 		Generation: ledger.Generation{Launch: fromMilli(p.Generation), Rank: p.Rank}, Guard: p.Guard,
-		Observed: fromMilli(p.Observed), FirstSeen: fromMilli(p.FirstSeen), EventID: p.EventID,
+		Observed: fromMilli(p.Observed), FirstSeen: fromMilli(p.FirstSeen), EventID: p.EventID, LaunchedBy: p.LaunchedBy,
 	}
 	if p.TypeFacts != nil {
 		f.Instance.TypeFacts = *p.TypeFacts
@@ -134,6 +137,26 @@ func factsOf(it item) (f ledger.Facts, err error) {
 	}
 	return f, nil
 }
+
+// upgraded makes packed facts of format 1 those of today, and leaves all others
+// as they are.
+func upgraded(data []byte) []byte {
+	var fields []cbor.RawMessage
+	if err := decoding.Unmarshal(data, &fields); err != nil || len(fields) == 0 || !bytes.Equal(fields[0], packedFormat(1)) {
+		return data // the decoder says what is wrong
+	}
+	fields[0] = packedFormat(factsFormat)
+	out, err := cbor.Marshal(append(fields, cbor.RawMessage{emptyText}))
+	if err != nil {
+		return data
+	}
+	return out
+}
+
+const emptyText = 0x60 // in CBOR
+
+// packedFormat is a format's number in CBOR, where a small one is its own byte.
+func packedFormat(n byte) cbor.RawMessage { return cbor.RawMessage{n} }
 
 func milli(t time.Time) int64 {
 	if t.IsZero() {

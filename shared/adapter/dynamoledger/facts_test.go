@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"licenseguard/shared/integration/meter"
@@ -30,6 +32,48 @@ func TestFactsKeepEveryField(t *testing.T) {
 		got, err := factsOf(it)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: kept (-) and read (+): %v\n%s", name, err, diff)
+		}
+	}
+}
+
+// Facts that an earlier version wrote are read, so that nobody has to empty a
+// table; a later version's are not.
+func TestFactsOfOtherFormats(t *testing.T) {
+	t.Parallel()
+	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large"},
+		EventID: "e-1", LaunchedBy: "alice (user)"}
+	stored := func(change func(fields []cbor.RawMessage) []cbor.RawMessage) item {
+		it, err := factsItem(&want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields []cbor.RawMessage
+		if err := cbor.Unmarshal(it["Facts"].(*types.AttributeValueMemberB).Value, &fields); err != nil {
+			t.Fatal(err)
+		}
+		data, err := cbor.Marshal(change(fields))
+		if err != nil {
+			t.Fatal(err)
+		}
+		it["Facts"] = binary(data)
+		return it
+	}
+	got, err := factsOf(stored(func(fields []cbor.RawMessage) []cbor.RawMessage {
+		fields[0] = cbor.RawMessage{1}
+		return fields[:len(fields)-1]
+	}))
+	earlier := want
+	earlier.LaunchedBy = ""
+	if diff := cmp.Diff(earlier, got); diff != "" || err != nil {
+		t.Errorf("format 1: %v\n%s", err, diff)
+	}
+	for name, it := range map[string]item{
+		"a later format":          stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{3}; return fields }),
+		"format 1 and a launcher": stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{1}; return fields }),
+		"a field too few":         stored(func(fields []cbor.RawMessage) []cbor.RawMessage { return fields[1:] }),
+	} {
+		if _, err := factsOf(it); err == nil {
+			t.Errorf("%s was read", name)
 		}
 	}
 }
@@ -75,7 +119,8 @@ func TestFactsAreSmall(t *testing.T) {
 				"aws:cloudformation:stack-name": "database-production", "aws:ec2launchtemplate:id": "lt-0123456789abcdef0"},
 			UsageOperation: "RunInstances:0002"},
 		Generation: ledger.Generation{Launch: at, Rank: 1}, Observed: at, FirstSeen: at, EventID: "01234567-89ab-cdef-0123-456789abcdef",
-		Held: []license.Held{{ConfigurationID: "lic-0123456789abcdef0123456789abcdef", Kind: license.ByAMI, Value: "ami-0123456789abcdef0", Since: at}},
+		LaunchedBy: "alice@example.com (role AWSReservedSSO_Administrator_0123456789abcdef)",
+		Held:       []license.Held{{ConfigurationID: "lic-0123456789abcdef0123456789abcdef", Kind: license.ByAMI, Value: "ami-0123456789abcdef0", Since: at}},
 	}
 	it, err := factsItem(&f)
 	if size := meter.Size(it); err != nil || size > 768 {
