@@ -41,7 +41,7 @@ func TestWhoLaunched(t *testing.T) {
 	session := func(arn, role, rest string) string {
 		return `{"type":"AssumedRole","arn":"` + arn + `","sessionContext":{"sessionIssuer":{"type":"Role","userName":"` + role + `"}}` + rest + `}`
 	}
-	long := strings.Repeat("é", 300)
+	long := strings.Repeat("é", 201)
 	for _, c := range []struct{ name, identity, want string }{
 		{"a session of a role", session("arn:aws:sts::123456789012:assumed-role/Admin/alice", "Admin", ""), "alice (role Admin)"},
 		{"a role with a path", session("arn:aws:sts::123456789012:assumed-role/Admin/alice@example.com", "AWSReservedSSO_Admin_0a", ""),
