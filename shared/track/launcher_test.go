@@ -90,6 +90,8 @@ func TestLauncher(t *testing.T) {
 	f.wantLauncher("started, and nobody told by whom", "")
 	f.handle(1, callEvent("StartInstances", oneID, "bob", again))
 	f.wantLauncher("the second launch, told late", "")
+	f.handle(1, callEvent("StartInstances", oneID, "dave", third.Add(time.Hour)))
+	f.wantLauncher("a start that the description does not show yet", "")
 	f.handle(1, callEvent("StartInstances", oneID, "carol", third.Add(-time.Second)))
 	f.wantLauncher("told afterwards", "carol (user)")
 	f.handle(1, stateEvent(oneID, "terminated", f.now))
