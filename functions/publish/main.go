@@ -38,6 +38,7 @@ func wire(log *slog.Logger) (any, error) {
 		return nil, err
 	}
 	queues := sqs.NewFromConfig(cfg)
+	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
 	h := &handler.Publish{Metrics: os.Stdout, Log: log,
 		AlertQueue: handler.QueueName(env.AlertQueueURL), EventQueue: handler.QueueName(env.EventQueueURL),
 		Publisher: &publish.Publisher{
@@ -46,7 +47,8 @@ func wire(log *slog.Logger) (any, error) {
 			Events:  sqsqueue.NewSender(queues, env.EventQueueURL),
 			Topic:   snstopic.New(sns.NewFromConfig(cfg), env.AlertTopicARN),
 			Bus:     eventbus.New(eventbridge.NewFromConfig(cfg), env.EventBusName),
-			Marks:   dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
+			Marks:   store,
+			Facts:   store,
 			Metrics: os.Stdout, Now: time.Now,
 		}}
 	return h.Handle, nil

@@ -3,12 +3,10 @@ package publish
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
-	"licenseguard/shared/telemetry"
 )
 
 // Alert is an alert on its way from the log to people: the crossing with the
@@ -16,38 +14,59 @@ import (
 type Alert struct {
 	ID        string
 	Kind      ledger.AlertKind
-	Threshold int `json:",omitempty"`
-	License   string
+	Threshold int    `json:",omitempty"` // as in ledger.Alert
+	License   string // configuration id, or "enforcement" for what is held
+	ARN       string `json:",omitempty"`
 	Name      string
-	Counting  license.CountingType
-	Count     *int64 `json:",omitempty"`
-	Hard      bool   `json:",omitempty"`
-	Mode      license.Mode
+	Counting  license.CountingType `json:",omitempty"` // "" for what counts nothing
+	Count     *int64               `json:",omitempty"`
+	Hard      bool                 `json:",omitempty"`
+	Mode      license.Mode         `json:",omitempty"`
 	Totals    ledger.Totals
 	At        time.Time
 	Expiry    time.Time            `json:",omitzero"`
 	By        string               `json:",omitempty"` // whose change it was, if a person's
+	Why       string               `json:",omitempty"` // as in ledger.Alert
 	Resources []license.ResourceID `json:",omitempty"`
 	Stops     int                  `json:",omitempty"` // of all affected, those that will be stopped by themselves
 	Tags      int                  `json:",omitempty"` // and those that will only be tagged
+	StopsFrom time.Time            `json:",omitzero"`  // when the settle window of the first of them is over, if known
 }
 
 // alertsOf returns the alerts that a change raised.
 func alertsOf(c *ledger.Change) []Alert {
 	out := make([]Alert, len(c.Alerts))
 	for i, a := range c.Alerts {
-		out[i] = Alert{ID: a.ID, Kind: a.Kind, Threshold: a.Threshold, License: c.License, Name: c.Name, Counting: c.Counting,
-			Count: c.Count, Hard: c.Hard, Mode: c.Mode, Totals: c.After, At: c.Recorded, Expiry: c.Expiry, By: c.By,
+		out[i] = Alert{ID: a.ID, Kind: a.Kind, Threshold: a.Threshold, License: c.License, ARN: c.ARN, Name: c.Name, Counting: c.Counting,
+			Count: c.Count, Hard: c.Hard, Mode: c.Mode, Totals: c.After, At: c.Recorded, Expiry: c.Expiry, By: c.By, Why: a.Why,
 			Resources: a.Resources, Stops: a.Stops, Tags: a.Tags}
+		if a.Stops > 0 {
+			out[i].StopsFrom = stopsFrom(c)
+		}
 	}
 	return out
 }
 
-// Subject is one line for an inbox.
-func (a Alert) Subject() string {
-	name := telemetry.Clean(a.Name, 40)
+// stopsFrom is the earliest stop that a change asked for. One look can take
+// several commits, and this one need not have the first: so it is told as about.
+func stopsFrom(c *ledger.Change) (first time.Time) {
+	for i := range c.Deltas {
+		a := &c.Deltas[i].Answer
+		if a.Action == license.Stop && a.Mode != license.Observe && (first.IsZero() || a.NotBefore.Before(first)) {
+			first = a.NotBefore
+		}
+	}
+	return first
+}
+
+// headline says the alert in one line; name is the license's, as it is to be
+// shown.
+func (a *Alert) headline(name string) string {
 	switch a.Kind {
 	case ledger.AlertLimit:
+		if a.unlicensed() {
+			return fmt.Sprintf("%s: %d used without any license", name, a.Totals.Deployed())
+		}
 		return fmt.Sprintf("%s: %d in use, %s licensed", name, a.Totals.Deployed(), a.count())
 	case ledger.AlertThreshold:
 		return fmt.Sprintf("%s: %d%% of %s licenses in use", name, a.Threshold, a.count())
@@ -60,91 +79,40 @@ func (a Alert) Subject() string {
 		return fmt.Sprintf("%s: the licenses expire within %d days", name, a.Threshold)
 	case ledger.AlertNotStopped:
 		return fmt.Sprintf("%s: %s over the limit left running", name, plural(len(a.Resources), "instance", "instances"))
+	case ledger.AlertUnanswered:
+		what := "the overrun"
+		if a.unlicensed() {
+			what = "unlicensed use"
+		}
+		return fmt.Sprintf("%s: %s lasts for %d hours and nobody acted", name, what, a.Threshold)
+	case ledger.AlertExemption:
+		return fmt.Sprintf("%s: the exemption of %s ends within %s", name,
+			plural(len(a.Resources), "instance", "instances"), plural(a.Threshold, "day", "days"))
+	case ledger.AlertHeld:
+		if a.byBreaker() {
+			return fmt.Sprintf("%s is held by a breaker", name)
+		}
+		return fmt.Sprintf("%s is paused by a person", name)
 	default:
 		return fmt.Sprintf("%s: %s", name, a.Kind)
 	}
 }
 
-// maxNamed bounds the instances that a message spells out.
-const maxNamed = 30
+// unlicensed reports whether there is no license at all: every use is over.
+func (a *Alert) unlicensed() bool { return a.Count != nil && *a.Count == 0 }
 
-// Text is the message that a license manager reads: what, how many, which,
-// since when, what happens next and how to change that.
-func (a Alert) Text() string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("%s", a.Subject())
-	line("")
-	line("License      %s (%s)", telemetry.Clean(a.Name, 256), a.License)
-	line("Licensed     %s (%s)", a.count(), a.Counting)
-	line("In use       %d: running %d, stopped but counted %d, bound to hosts %d", a.Totals.Deployed(), a.Totals.Running, a.Totals.Stopped, a.Totals.Affinity)
-	line("Covered      %d", a.Totals.Covered)
-	if a.Totals.Over > 0 {
-		line("Over         %d", a.Totals.Over)
-	}
-	if a.Totals.Broken > 0 {
-		line("Against rule %d", a.Totals.Broken)
-	}
-	if a.Totals.Estimated > 0 {
-		line("Estimated    %d rest on facts that AWS did not tell", a.Totals.Estimated)
-	}
-	line("Since        %s", a.At.UTC().Format("2 January 2006 15:04:05 UTC"))
-	if a.By != "" {
-		line("Changed by   %s", telemetry.Clean(a.By, 100))
-	}
-	line("")
-	line("%s", a.next())
-	if len(a.Resources) > 0 {
-		line("")
-		line("Affected:")
-		for _, id := range a.Resources[:min(len(a.Resources), maxNamed)] {
-			account, region, awsID := id.Parts()
-			line("  %s  account %s  %s", awsID, account, region)
-		}
-		if n := len(a.Resources) - maxNamed; n > 0 {
-			line("  and %d more: licenseguard usage %s", n, a.License)
-		}
-	}
-	line("")
-	line("Alert id: %s", a.ID)
-	return b.String()
-}
+// byBreaker tells a breaker from a person's pause.
+func (a *Alert) byBreaker() bool { return a.By == "licenseguard" || a.By == "" }
 
-// next says what happens now and how to change it.
-func (a Alert) next() string {
+func (a *Alert) count() string {
 	switch {
-	case a.Kind == ledger.AlertExpiry:
-		return "What happens next: after the expiry the license count is 0. Nothing is stopped. To go on, enter the new expiry date."
-	case a.Kind == ledger.AlertThreshold:
-		return "What happens next: nothing. Free licenses or raise the count before the limit is passed."
-	case a.Kind == ledger.AlertNotStopped:
-		return "What happens next: these instances were tagged and are never stopped automatically (Auto Scaling, stop protection, data on instance store, Spot, or managed by a service). Please decide what to do about them."
-	case !a.Hard:
-		return "What happens next: nothing is stopped, this is a soft limit. Free licenses or raise the count."
-	case a.Stops+a.Tags == 0:
-		return "What happens next: nothing is stopped. The overrun was made by a change, rests on an estimate, was found already running, or the license only observes. The instances are listed; a person decides."
-	case a.Stops == 0:
-		return fmt.Sprintf("What happens next: %s tagged. Nothing is stopped.", plural(a.Tags, "instance is", "instances are"))
-	default:
-		next := fmt.Sprintf("What happens next: %s stopped, within the license's hourly budget.",
-			plural(a.Stops, "instance launched over the limit is", "instances launched over the limit are"))
-		if a.Tags > 0 {
-			next += fmt.Sprintf(" %s only tagged, because they are never stopped.", plural(a.Tags, "more is", "more are"))
-		}
-		return next + " To prevent that, raise the count or set the license to observe."
-	}
-}
-
-// Attributes are for subscription filters.
-func (a Alert) Attributes() map[string]string {
-	return map[string]string{"kind": string(a.Kind), "license": a.License, "alertId": a.ID}
-}
-
-func (a Alert) count() string {
-	if a.Count == nil {
+	case a.Count == nil:
 		return "no count"
+	case *a.Count == 0:
+		return "none"
+	default:
+		return fmt.Sprint(*a.Count)
 	}
-	return fmt.Sprint(*a.Count)
 }
 
 func plural(n int, one, many string) string {

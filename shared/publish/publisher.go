@@ -24,7 +24,8 @@ type Queue interface {
 	Send(ctx context.Context, bodies []string) error
 }
 
-// Topic tells people.
+// Topic tells people. The message is a JSON object that has a text for each
+// protocol by SNS's name for it, and "default" for all others.
 type Topic interface {
 	Publish(ctx context.Context, subject, message string, attributes map[string]string) error
 }
@@ -42,15 +43,10 @@ type Publisher struct {
 	Topic   Topic
 	Bus     Bus
 	Marks   ledger.Marks
+	Facts   Facts     // nil: alerts do not say who launched what they name
 	Metrics io.Writer // where metric lines go
 	Now     func() time.Time
 }
-
-// DetailUsage and DetailAlert are the detail-types of the events on the bus.
-const (
-	DetailUsage = "License Configuration Usage Change"
-	DetailAlert = "License Alert"
-)
 
 // Changes publishes a batch from the stream: the log first, then alerts and
 // events to their queues. Doing it twice repeats rows that readers drop, and
@@ -69,11 +65,14 @@ func (p *Publisher) Changes(ctx context.Context, changes []*ledger.Change) error
 				return fmt.Errorf("encode alert %s: %w", a.ID, err)
 			}
 			alerts = append(alerts, string(body))
-			event, err := busMessage(DetailAlert, c, a)
+			event, err := busMessage(DetailAlert, c, (&notice{Alert: a}).detail())
 			if err != nil {
 				return err
 			}
 			events = append(events, event)
+		}
+		if !counts(c) {
+			continue
 		}
 		event, err := busMessage(DetailUsage, c, usageChange(c))
 		if err != nil {
@@ -89,6 +88,10 @@ func (p *Publisher) Changes(ctx context.Context, changes []*ledger.Change) error
 	}
 	return p.metrics(changes)
 }
+
+// counts reports whether a change is about a license. Enforcement as a whole
+// raises alerts too, and has no numbers.
+func counts(c *ledger.Change) bool { return c.Counting != "" }
 
 // log writes the changes of one license as one object, named after the license
 // and the revisions, so that the same batch again is the same object.
@@ -129,6 +132,9 @@ func byLicense(changes []*ledger.Change) [][]*ledger.Change {
 func (p *Publisher) metrics(changes []*ledger.Change) error {
 	for _, group := range byLicense(changes) {
 		c := group[len(group)-1]
+		if !counts(c) {
+			continue
+		}
 		metrics := []telemetry.Metric{
 			{Name: config.MetricConsumed, Unit: "Count", Value: float64(c.After.Deployed())},
 			{Name: config.MetricCovered, Unit: "Count", Value: float64(c.After.Covered)},
@@ -147,41 +153,6 @@ func (p *Publisher) metrics(changes []*ledger.Change) error {
 	return nil
 }
 
-// Usage is the detail of a usage change event.
-type Usage struct {
-	LicenseConfigurationID  string
-	LicenseConfigurationARN string `json:",omitempty"`
-	Name                    string
-	Revision                int64
-	RecordedAt              time.Time
-	LicenseCount            *int64 `json:",omitempty"`
-	ConsumedLicenses        int64
-	CoveredLicenses         int64
-	OverLicenses            int64
-	Changes                 []UsageResource
-}
-
-// UsageResource is what a commit did to one resource.
-type UsageResource struct {
-	ResourceARN string
-	InstanceID  string
-	Verdict     ledger.Verdict
-	Before      ledger.Verdict `json:",omitempty"`
-	Licenses    int64
-}
-
-// maxEventResources keeps an event under EventBridge's size.
-const maxEventResources = 100
-
-func usageChange(c *ledger.Change) Usage {
-	u := Usage{LicenseConfigurationID: c.License, LicenseConfigurationARN: c.ARN, Name: c.Name, Revision: c.Revision, RecordedAt: c.Recorded,
-		LicenseCount: c.Count, ConsumedLicenses: c.After.Deployed(), CoveredLicenses: c.After.Covered, OverLicenses: c.After.Over}
-	for _, d := range c.Deltas[:min(len(c.Deltas), maxEventResources)] {
-		u.Changes = append(u.Changes, UsageResource{ResourceARN: d.Resource.ARN(), InstanceID: d.Instance.AWSID(), Verdict: d.To, Before: d.From, Licenses: d.Licenses})
-	}
-	return u
-}
-
 // DeliverAlert sends one alert from its queue to people, unless it was sent
 // before.
 func (p *Publisher) DeliverAlert(ctx context.Context, body []byte) error {
@@ -193,7 +164,12 @@ func (p *Publisher) DeliverAlert(ctx context.Context, body []byte) error {
 	if err != nil || sent {
 		return err
 	}
-	if err := p.Topic.Publish(ctx, a.Subject(), a.Text(), a.Attributes()); err != nil {
+	n := p.notice(ctx, a)
+	message, err := n.message()
+	if err != nil {
+		return err
+	}
+	if err := p.Topic.Publish(ctx, n.subject(), message, n.attributes()); err != nil {
 		return fmt.Errorf("publish alert %s: %w", a.ID, err)
 	}
 	return p.Marks.Mark(ctx, a.ID, p.Now())

@@ -24,10 +24,17 @@ type outside struct {
 	objects map[string]string
 	alerts  []string // queued
 	events  []string
-	sent    []string // subjects that people got
+	sent    []sent
 	marks   map[string]bool
 	before  map[string]error
 	after   map[string]error
+}
+
+// sent is what subscribers got.
+type sent struct {
+	subject    string
+	texts      map[string]string // by protocol
+	attributes map[string]string
 }
 
 func newOutside() *outside {
@@ -50,8 +57,12 @@ func (o *outside) Put(_ context.Context, key string, body []byte, _ string) erro
 	return o.do("archive", func() { o.objects[key] = string(body) })
 }
 
-func (o *outside) Publish(_ context.Context, subject, message string, _ map[string]string) error {
-	return o.do("topic", func() { o.sent = append(o.sent, subject+"\n"+message) })
+func (o *outside) Publish(_ context.Context, subject, message string, attributes map[string]string) error {
+	s := sent{subject: subject, attributes: attributes}
+	if err := json.Unmarshal([]byte(message), &s.texts); err != nil {
+		return err
+	}
+	return o.do("topic", func() { o.sent = append(o.sent, s) })
 }
 
 func (o *outside) Marked(_ context.Context, id string) (bool, error) { return o.marks[id], nil }
@@ -188,38 +199,6 @@ func TestAnAlertIsSentOnce(t *testing.T) {
 	}
 }
 
-func TestAlertText(t *testing.T) {
-	t.Parallel()
-	o := newOutside()
-	p := publisher(o, &bytes.Buffer{})
-	if err := p.Changes(context.Background(), []*ledger.Change{change(1)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.DeliverAlert(context.Background(), []byte(o.alerts[0])); err != nil {
-		t.Fatal(err)
-	}
-	const want = `=2+5 "A" new line: 11 in use, 10 licensed
-=2+5 "A" new line: 11 in use, 10 licensed
-
-License      =2+5 "A" new line (lic-a)
-Licensed     10 (Instance)
-In use       11: running 11, stopped but counted 0, bound to hosts 0
-Covered      10
-Over         1
-Since        20 November 2026 08:00:00 UTC
-
-What happens next: 1 instance launched over the limit is stopped, within the license's hourly budget. To prevent that, raise the count or set the license to observe.
-
-Affected:
-  i-0123456789abcdef0  account 123456789012  us-east-1
-
-Alert id: lic-a/limit-exceeded/0/r1
-`
-	if o.sent[0] != want {
-		t.Errorf("got\n%s\nwant\n%s", o.sent[0], want)
-	}
-}
-
 func TestGarbageInTheQueuesIsAnError(t *testing.T) {
 	t.Parallel()
 	p := publisher(newOutside(), &bytes.Buffer{})
@@ -230,6 +209,50 @@ func TestGarbageInTheQueuesIsAnError(t *testing.T) {
 		if p.DeliverEvent(context.Background(), []byte(body)) == nil {
 			t.Errorf("event %q was taken", body)
 		}
+	}
+}
+
+// TestEnforcementHasNoNumbers: it raises alerts, and is no license.
+func TestEnforcementHasNoNumbers(t *testing.T) {
+	t.Parallel()
+	var metrics bytes.Buffer
+	o := newOutside()
+	held := &ledger.Change{License: "enforcement", Name: "Enforcement", Revision: 3, Recorded: at, By: "alice",
+		Alerts: []ledger.Alert{{ID: "enforcement/enforcement-held/0/r3", Kind: ledger.AlertHeld, Why: "because"}}}
+	if err := publisher(o, &metrics).Changes(t.Context(), []*ledger.Change{held}); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.alerts) != 1 || len(o.events) != 1 || !strings.Contains(o.events[0], publish.DetailAlert) {
+		t.Errorf("alerts %q, events %q; want one of each, about the alert", o.alerts, o.events)
+	}
+	if metrics.Len() > 0 {
+		t.Errorf("metrics %s, want none", metrics.String())
+	}
+	if len(o.objects) != 1 {
+		t.Errorf("%d objects in the log, want one: no revision is missing there", len(o.objects))
+	}
+}
+
+// TestStopsFrom: the mail says when the first stop comes.
+func TestStopsFrom(t *testing.T) {
+	t.Parallel()
+	o := newOutside()
+	p := publisher(o, &bytes.Buffer{})
+	c := change(1)
+	second := c.Deltas[0]
+	second.Answer.NotBefore = at.Add(5 * time.Minute)
+	c.Deltas[0].Answer.NotBefore = at.Add(2 * time.Minute)
+	tag := c.Deltas[0]
+	tag.Answer.Action, tag.Answer.NotBefore = license.Tag, at
+	c.Deltas = append(c.Deltas, second, tag)
+	if err := p.Changes(t.Context(), []*ledger.Change{c}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.DeliverAlert(t.Context(), []byte(o.alerts[0])); err != nil {
+		t.Fatal(err)
+	}
+	if text := o.sent[0].texts["default"]; !strings.Contains(strings.Join(strings.Fields(text), " "), "from about 20 November 2026 08:02 UTC on") {
+		t.Errorf("the mail reads\n%s", text)
 	}
 }
 

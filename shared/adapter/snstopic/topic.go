@@ -3,6 +3,8 @@ package snstopic
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -35,11 +37,18 @@ type Topic struct {
 // New returns the topic of an ARN.
 func New(client *sns.Client, topicARN string) *Topic { return &Topic{api: client, arn: topicARN} }
 
-// Publish sends a message to all subscribers. Subject, message and attributes
-// may hold foreign text: each is cleaned of what SNS refuses and cut to its
-// limit. An attribute without a value is left out.
+// Publish sends a message to all subscribers in one call. The message is a JSON
+// object with a text for each protocol and one for all others, "default", without
+// which it is an error. Subject, texts and attributes may hold foreign text: each
+// is cleaned of what SNS refuses and cut to its limit. Where the texts are too
+// long together, "default" is kept alone. An attribute without a value is left
+// out.
 func (t *Topic) Publish(ctx context.Context, subject, message string, attributes map[string]string) error {
-	in := &sns.PublishInput{TopicArn: &t.arn, Message: aws.String(cleanMessage(message))}
+	texts, err := cleanTexts(message)
+	if err != nil {
+		return err
+	}
+	in := &sns.PublishInput{TopicArn: &t.arn, Message: &texts, MessageStructure: aws.String("json")}
 	if s := cleanSubject(subject); s != "" {
 		in.Subject = &s
 	}
@@ -77,6 +86,36 @@ func cleanSubject(s string) string {
 	return s
 }
 
+const defaultText = "default"
+
+// cleanTexts cleans each text and bounds them all.
+func cleanTexts(message string) (string, error) {
+	var texts map[string]string
+	if err := json.Unmarshal([]byte(message), &texts); err != nil {
+		return "", fmt.Errorf("the message has no text for each protocol: %w", err)
+	}
+	if _, ok := texts[defaultText]; !ok {
+		return "", errors.New("the message has no default text")
+	}
+	for protocol, text := range texts {
+		texts[protocol] = cleanMessage(text)
+	}
+	all, err := encode(texts)
+	if err != nil || len(all) <= maxMessage {
+		return all, err
+	}
+	// Quoted, a byte of the text becomes two at most.
+	return encode(map[string]string{defaultText: cutMessage(texts[defaultText], maxMessage/2-100)})
+}
+
+func encode(texts map[string]string) (string, error) {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(texts)
+	return strings.TrimSuffix(out.String(), "\n"), err
+}
+
 // cleanMessage keeps lines and tabs. An empty message is refused by SNS.
 func cleanMessage(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -85,13 +124,17 @@ func cleanMessage(s string) string {
 		}
 		return plain(r)
 	}, s)
-	if len(s) > maxMessage {
-		s = cut(s, maxMessage) + "\n(cut here)"
-	}
 	if s == "" {
 		return "(no text)"
 	}
 	return s
+}
+
+func cutMessage(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return cut(s, most) + "\n(cut here)"
 }
 
 func printable(s string) string { return strings.TrimSpace(strings.Map(plain, s)) }

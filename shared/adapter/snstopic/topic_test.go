@@ -35,13 +35,13 @@ func TestPublish(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := &fakeSNS{}
-			if err := (&Topic{f, "arn"}).Publish(t.Context(), test.subject, "line\nline\ttab\x00\u0085", nil); err != nil {
+			if err := (&Topic{f, "arn"}).Publish(t.Context(), test.subject, `{"default":"line\nline\ttab\u0000\u0085"}`, nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := aws.ToString(f.in.Subject); got != test.want || (test.want == "") != (f.in.Subject == nil) {
 				t.Errorf("subject %q; want %q", got, test.want)
 			}
-			if got := aws.ToString(f.in.Message); got != "line\nline\ttab  " {
+			if got := aws.ToString(f.in.Message); got != `{"default":"line\nline\ttab  "}` || aws.ToString(f.in.MessageStructure) != "json" {
 				t.Errorf("message %q", got)
 			}
 		})
@@ -51,7 +51,7 @@ func TestPublish(t *testing.T) {
 func TestPublishAttributes(t *testing.T) {
 	t.Parallel()
 	f := &fakeSNS{}
-	err := (&Topic{f, "arn"}).Publish(t.Context(), "s", strings.Repeat("é", 200<<10), map[string]string{
+	err := (&Topic{f, "arn"}).Publish(t.Context(), "s", `{"default":"`+strings.Repeat("é\\\"", 200<<10)+`","https":"{}"}`, map[string]string{
 		"license": "lic-1\n", "empty": " ", "": "x", "long": strings.Repeat("é", 300)})
 	if err != nil || len(f.in.MessageAttributes) != 2 || *f.in.MessageAttributes["license"].StringValue != "lic-1" {
 		t.Errorf("attributes %v, %v", f.in.MessageAttributes, err)
@@ -59,14 +59,39 @@ func TestPublishAttributes(t *testing.T) {
 	if n := len(*f.in.MessageAttributes["long"].StringValue); n > maxAttribute {
 		t.Errorf("an attribute of %d bytes", n)
 	}
-	if n := len(*f.in.Message); n > 256<<10 || !strings.HasSuffix(*f.in.Message, "(cut here)") {
+	if n := len(*f.in.Message); n > maxMessage || n < maxMessage/3 || !strings.HasSuffix(*f.in.Message, `(cut here)"}`) {
 		t.Errorf("a message of %d bytes", n)
 	}
-	if err := (&Topic{f, "arn"}).Publish(t.Context(), "s", "", nil); err != nil || *f.in.Message == "" {
-		t.Errorf("an empty message: %q, %v", *f.in.Message, err)
-	}
 	down := errors.New("down")
-	if err := (&Topic{&fakeSNS{err: down}, "arn"}).Publish(t.Context(), "s", "m", nil); !errors.Is(err, down) {
+	if err := (&Topic{&fakeSNS{err: down}, "arn"}).Publish(t.Context(), "s", `{"default":"m"}`, nil); !errors.Is(err, down) {
 		t.Errorf("error %v; want %v", err, down)
+	}
+}
+
+func TestTextsByProtocol(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, message, want string }{
+		{"each its own", `{"default":"a <b> & \u0000\"c\"","https":"{\"x\":1}"}`, `{"default":"a <b> &  \"c\"","https":"{\"x\":1}"}`},
+		{"an empty text, which SNS refuses", `{"default":"","sqs":"q"}`, `{"default":"(no text)","sqs":"q"}`},
+		{"no JSON", "text", ""},
+		{"no object", `["text"]`, ""},
+		{"no text", `{"default":1}`, ""},
+		{"no default", `{"https":"x"}`, ""},
+		{"nothing", "null", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fakeSNS{}
+			err := (&Topic{f, "arn"}).Publish(t.Context(), "s", test.message, nil)
+			if (err == nil) != (test.want != "") {
+				t.Fatalf("error %v", err)
+			}
+			if test.want == "" && f.in != nil {
+				t.Error("it was sent all the same")
+			}
+			if test.want != "" && *f.in.Message != test.want {
+				t.Errorf("sent %s, want %s", *f.in.Message, test.want)
+			}
+		})
 	}
 }

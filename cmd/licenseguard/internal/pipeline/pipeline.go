@@ -103,7 +103,7 @@ func Open(o Options) (*Pipeline, error) {
 	p.enforce = handler.Enforce{Log: o.Log, Metrics: io.Discard, Enforcer: &enforce.Enforcer{
 		Store: store, Instances: o.Fleet, Catalog: catalog.Embedded(), Accounts: o.Accounts, Now: o.Now, Log: o.Log}}
 	p.publish = handler.Publish{Log: o.Log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
-		Archive: p, Alerts: queue{p, alertQueue}, Events: queue{p, eventQueue}, Topic: p, Bus: bus{p}, Marks: store, Metrics: io.Discard, Now: o.Now}}
+		Archive: p, Alerts: queue{p, alertQueue}, Events: queue{p, eventQueue}, Topic: p, Bus: bus{p}, Marks: store, Facts: store, Metrics: io.Discard, Now: o.Now}}
 	p.snapshot = handler.Snapshot{Log: o.Log, Metrics: io.Discard, Snapshotter: &snapshot.Snapshotter{
 		Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now}}
 	return p, nil
@@ -288,7 +288,7 @@ func (p *Pipeline) Put(_ context.Context, key string, body []byte, _ string) err
 
 // Publish implements publish.Topic: a list instead of e-mail.
 func (p *Pipeline) Publish(_ context.Context, subject, message string, _ map[string]string) error {
-	p.Alerts = append(p.Alerts, Alert{Subject: subject, Message: message})
+	p.Alerts = append(p.Alerts, Alert{Subject: subject, Message: publish.PlainText(message)})
 	return nil
 }
 

@@ -149,6 +149,9 @@ func (w *world) wantStops(n int) {
 	}
 }
 
+// flat is a text without its line breaks.
+func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // wantOneList asserts one alert, which lists so many instances.
 func (w *world) wantOneList(instances int) {
 	w.t.Helper()
@@ -167,7 +170,7 @@ func (w *world) wantOneList(instances int) {
 	if listed+more != instances {
 		w.t.Errorf("the alert lists %d and %d more instances, want %d:\n%s", listed, more, instances, text)
 	}
-	if !strings.Contains(text, "nothing is stopped") {
+	if !strings.Contains(flat(text), "nothing is stopped") {
 		w.t.Errorf("the alert does not say that nothing is stopped:\n%s", text)
 	}
 }
@@ -248,7 +251,7 @@ func TestTheAlertOfALargeBurst(t *testing.T) {
 	}
 	w.events = slices.DeleteFunc(w.events, func(body []byte) bool { return strings.Contains(string(body), `"pending"`) })
 	w.deliver()
-	if len(w.p.Alerts) != 1 || !strings.Contains(w.p.Alerts[0].Message, "90 instances launched over the limit are stopped") {
+	if len(w.p.Alerts) != 1 || !strings.Contains(flat(w.p.Alerts[0].Message), "90 instances launched over the limit are stopped") {
 		t.Errorf("alerts %+v, want one that says that 90 are stopped", w.p.Alerts)
 	}
 }
