@@ -39,7 +39,6 @@ type chatMetadata struct {
 // Limits that we keep. Slack takes 3,000 characters in a block of text; what AWS
 // cuts at is not verified, and these are meant to be well below it.
 const (
-	maxChatTitle       = 200
 	maxChatDescription = 2800
 	maxChatNamed       = 10
 )
@@ -47,7 +46,7 @@ const (
 func (n *notice) chat() ([]byte, error) {
 	happens, ways := n.next()
 	c := chat{Version: "1.0", Source: "custom", ID: n.ID,
-		Content: chatContent{TextType: "client-markdown", Title: cutRunes(n.headline(code(telemetry.Clean(n.Name, 100))), maxChatTitle),
+		Content: chatContent{TextType: "client-markdown", Title: n.headline(code(telemetry.Clean(n.Name, 100))),
 			Description: n.chatDescription(happens), Keywords: []string{string(n.Kind), string(n.severity())}},
 		Metadata: chatMetadata{ThreadID: n.License, Summary: harmless(n.subject()), EventType: DetailAlert, AdditionalContext: n.attributes()}}
 	for _, w := range ways {
@@ -120,12 +119,4 @@ func code(s string) string {
 // in Slack (<!channel>, <url|text>) and Teams (<at>), also within code.
 func harmless(s string) string {
 	return strings.NewReplacer("`", "'", "<", "‹", ">", "›").Replace(s)
-}
-
-func cutRunes(s string, most int) string {
-	runes := []rune(s)
-	if len(runes) <= most {
-		return s
-	}
-	return string(runes[:most-1]) + "…"
 }

@@ -244,7 +244,7 @@ func TestStopsFrom(t *testing.T) {
 	c.Deltas[0].Answer.NotBefore = at.Add(2 * time.Minute)
 	tag := c.Deltas[0]
 	tag.Answer.Action, tag.Answer.NotBefore = license.Tag, at
-	c.Deltas = append(c.Deltas, second, tag)
+	c.Deltas = []ledger.Delta{second, c.Deltas[0], tag}
 	if err := p.Changes(t.Context(), []*ledger.Change{c}); err != nil {
 		t.Fatal(err)
 	}
