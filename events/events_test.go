@@ -15,6 +15,9 @@ import (
 func TestNamesAreTheFiles(t *testing.T) {
 	var want []string
 	err := fs.WalkDir(os.DirFS("."), ".", func(path string, entry fs.DirEntry, err error) error {
+		if entry.IsDir() && path == "schema" { // of what we send, which is no sample
+			return fs.SkipDir
+		}
 		if name, ok := strings.CutSuffix(path, ".json"); ok && err == nil {
 			want = append(want, name)
 		}

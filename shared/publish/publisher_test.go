@@ -25,6 +25,7 @@ type outside struct {
 	alerts  []string // queued
 	events  []string
 	sent    []sent
+	put     []event // on the bus
 	marks   map[string]bool
 	before  map[string]error
 	after   map[string]error
@@ -83,8 +84,10 @@ func (q queue) Send(_ context.Context, bodies []string) error {
 
 type bus struct{ o *outside }
 
-func (b bus) Put(_ context.Context, detailType string, _ []byte, _ []string) error {
-	return b.o.do("bus "+detailType, func() {})
+type event struct{ detailType, detail string }
+
+func (b bus) Put(_ context.Context, detailType string, detail []byte, _ []string) error {
+	return b.o.do("bus "+detailType, func() { b.o.put = append(b.o.put, event{detailType, string(detail)}) })
 }
 
 func publisher(o *outside, metrics *bytes.Buffer) *publish.Publisher {
