@@ -25,15 +25,16 @@ const (
 
 // world is an account with licenseguard running in it, on a clock of its own.
 type world struct {
-	t       *testing.T
-	p       *pipeline.Pipeline
-	fleet   *fleet.Fleet
-	now     time.Time
-	events  [][]byte
-	sent    int
-	commits int
-	stops   []time.Time
-	stopped map[license.ResourceID]int
+	t         *testing.T
+	p         *pipeline.Pipeline
+	fleet     *fleet.Fleet
+	now       time.Time
+	events    [][]byte
+	sent      int
+	delivered int // with repetitions, by again
+	commits   int
+	stops     []time.Time
+	stopped   map[license.ResourceID]int
 }
 
 func newWorld(t *testing.T) *world {
