@@ -105,7 +105,7 @@ func newPublish(scope constructs.Construct, s settings, to publishLinks) publish
 			config.EnvEventBusName:  to.bus.Ref(),
 		},
 	})
-	to.ledger.allow(f, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+	to.ledger.allow(f, "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 	to.reports.allowWrite(f, config.PrefixChanges)
 	f.followHeads(to.ledger, to.streamDLQ)
 	f.allow("Outboxes", []string{"sqs:SendMessage"}, *alertBox.queue.QueueArn(), *eventBox.queue.QueueArn())

@@ -38,7 +38,7 @@ var allowed = map[string]string{
 		logs:CreateLogStream logs:PutLogEvents
 		sqs:SendMessage`,
 	"publish": `
-		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
+		dynamodb:BatchGetItem dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
 		dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
 		events:PutEvents
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo

@@ -14,6 +14,7 @@ import (
 	"licenseguard/shared/integration/localaws"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/publish"
 )
 
 const licenseID = "lic-0123456789abcdef0123456789abcdef"
@@ -116,7 +117,10 @@ func (w *world) alertArrives(t *testing.T) {
 		MessageAttributes map[string]struct{ Value string }
 	}
 	w.must(json.Unmarshal([]byte(aws.ToString(inbox[0].Body)), &mail))
-	if !strings.Contains(mail.Subject, "3 in use, 2 licensed") || mail.MessageAttributes["license"].Value != licenseID || !strings.Contains(mail.Message, "stopped") {
+	var alert publish.AlertDetail // what a queue gets instead of the text
+	w.must(json.Unmarshal([]byte(mail.Message), &alert))
+	if !strings.Contains(mail.Subject, "3 in use, 2 licensed") || mail.MessageAttributes["license"].Value != licenseID || alert.Stops != 1 ||
+		len(alert.Instances) != 1 || alert.Instances[0].StartedAt.IsZero() {
 		t.Errorf("the alert reads\n%s\n%s\n%v", mail.Subject, mail.Message, mail.MessageAttributes)
 	}
 }

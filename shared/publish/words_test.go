@@ -89,7 +89,8 @@ func alerts() map[string]publish.Alert {
 	}
 	return map[string]publish.Alert{
 		"limit-exceeded": alert(ledger.AlertLimit, 0, func(a *publish.Alert) {
-			a.Resources, a.Stops, a.Tags, a.StopsFrom = instanceIDs(5), 4, 1, at.Add(2*time.Minute)
+			a.Resources = []license.ResourceID{instanceID(1), instanceID(2), instanceID(4), instanceID(5)}
+			a.Stops, a.Tags, a.StopsFrom = 2, 2, at.Add(2*time.Minute)
 		}),
 		"limit-exceeded-zero": alert(ledger.AlertLimit, 0, func(a *publish.Alert) {
 			a.Count, a.Totals, a.Resources, a.Stops = count(0), ledger.Totals{Running: 3, Over: 3}, instanceIDs(1), 1
@@ -293,6 +294,40 @@ func TestAttributes(t *testing.T) {
 	for _, a := range []publish.Alert{low, early} {
 		if got := deliver(t, a, nil).attributes["severity"]; got != "info" {
 			t.Errorf("%s %d is %s, want info", a.Kind, a.Threshold, got)
+		}
+	}
+}
+
+// TestTheDocument: its sample is a mail as it is sent, and it tells of all kinds.
+func TestTheDocument(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail, err := os.ReadFile("testdata/limit-exceeded.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var indented strings.Builder
+	for line := range strings.Lines(string(mail)) {
+		if line != "\n" {
+			indented.WriteString("    ")
+		}
+		indented.WriteString(line)
+	}
+	if !strings.Contains(string(document), indented.String()) {
+		t.Errorf("docs/alerts.md does not have the mail of testdata/limit-exceeded.txt:\n%s", indented.String())
+	}
+	for name, a := range alerts() {
+		attributes := deliver(t, a, nil).attributes
+		for key, value := range attributes {
+			if !strings.Contains(string(document), "`"+key+"`") {
+				t.Errorf("docs/alerts.md does not name the attribute %s of %s", key, name)
+			}
+			if (key == "kind" || key == "severity") && !strings.Contains(string(document), "`"+value+"`") {
+				t.Errorf("docs/alerts.md does not name the %s %s", key, value)
+			}
 		}
 	}
 }
