@@ -69,11 +69,11 @@ func (n *notice) chatDescription(happens string) string {
 		}
 		lines = append(lines, line+".")
 	}
-	since := moment(n.At)
-	if n.escalated() {
-		since = n.began()
+	label, when := n.when()
+	lines = append(lines, label+" "+when+".")
+	if what, by := n.who(); by != "" {
+		lines = append(lines, what+" "+code(by)+".")
 	}
-	lines = append(lines, "Since "+since+".")
 	if n.Why != "" {
 		lines = append(lines, "Why: "+code(telemetry.Clean(n.Why, 500)))
 	}

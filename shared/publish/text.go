@@ -60,25 +60,40 @@ func (n *notice) numbers(p *page) {
 
 // circumstances are since when, by whom and why.
 func (n *notice) circumstances(p *page) {
-	switch n.Kind {
-	case ledger.AlertExpiry, ledger.AlertExemption:
-		p.field("Told", moment(n.At))
-	case ledger.AlertUnanswered:
-		p.field("Since", n.began())
-	default:
-		p.field("Since", moment(n.At))
-	}
+	p.field(n.when())
 	if n.Kind == ledger.AlertExpiry && !n.Expiry.IsZero() {
 		p.field("Expiry", n.Expiry.UTC().Format("2 January 2006"))
 	}
-	switch by := telemetry.Clean(n.By, 100); {
-	case n.Kind == ledger.AlertHeld && !n.byBreaker():
-		p.field("Paused by", by)
-	case by != "" && n.Kind != ledger.AlertHeld:
-		p.field("Changed by", by)
+	if what, by := n.who(); by != "" {
+		p.field(what, by)
 	}
 	if n.Why != "" {
 		p.field("Why", telemetry.Clean(n.Why, 1000))
+	}
+}
+
+// when is since when it is so, or, of what is still to come, when it was told.
+func (n *notice) when() (label, value string) {
+	switch n.Kind {
+	case ledger.AlertExpiry, ledger.AlertExemption:
+		return "Told", moment(n.At)
+	case ledger.AlertUnanswered:
+		return "Since", n.began()
+	default:
+		return "Since", moment(n.At)
+	}
+}
+
+// who is the person that made it so, if one did.
+func (n *notice) who() (label, value string) {
+	by := telemetry.Clean(n.By, 100)
+	switch {
+	case n.Kind != ledger.AlertHeld:
+		return "Changed by", by
+	case n.byBreaker():
+		return "", ""
+	default:
+		return "Paused by", by
 	}
 }
 
