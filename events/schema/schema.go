@@ -14,9 +14,9 @@ import (
 //go:embed *.json
 var schemas embed.FS
 
-// Read returns the schema for the detail of a detail-type, such as "License
+// Of returns the schema for the detail of a detail-type, such as "License
 // Alert". The caller owns the bytes. For a detail-type that has none the error
 // wraps fs.ErrNotExist.
-func Read(detailType string) ([]byte, error) {
+func Of(detailType string) ([]byte, error) {
 	return schemas.ReadFile(strings.ReplaceAll(strings.ToLower(detailType), " ", "-") + ".json")
 }

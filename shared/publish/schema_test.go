@@ -26,7 +26,7 @@ var details = map[string]reflect.Type{
 
 func published(t *testing.T, detailType string) any {
 	t.Helper()
-	data, err := schema.Read(detailType)
+	data, err := schema.Of(detailType)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestSchemasNameWhatTheCodeHas(t *testing.T) {
 	for detailType, of := range details {
 		sameNames(t, detailType, published(t, detailType).(map[string]any), of)
 	}
-	if _, err := schema.Read("License Unknown"); err == nil {
+	if _, err := schema.Of("License Unknown"); err == nil {
 		t.Error("a schema of nothing")
 	}
 	entries, err := filepath.Glob("../../events/schema/*.json")
