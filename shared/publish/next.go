@@ -66,7 +66,7 @@ func (a *Alert) nextExpiry() string {
 func (a *Alert) nextOverrun() (happens string, ways []way) {
 	switch {
 	case !a.Hard:
-		happens = "nothing is stopped, this is a soft limit. Free licenses or raise the count."
+		happens = "nothing is stopped, this is a soft limit. Please " + a.remedy() + "."
 		ways = []way{a.seeUse(), a.seePast()}
 	case a.Mode == license.Observe && a.Stops+a.Tags == 0:
 		happens = "nothing is stopped, this license only observes. The journal says what would have been done."
@@ -102,5 +102,13 @@ func (a *Alert) nextStops() string {
 	if a.Tags > 0 {
 		s += fmt.Sprintf(" %s of the kinds that are never stopped, and only tagged.", plural(a.Tags, "more is", "more are"))
 	}
-	return s + " To prevent that, raise the count or set the license to observe."
+	return s + " To prevent that, " + a.remedy() + ", or set the license to observe."
+}
+
+// remedy is what ends it for good.
+func (a *Alert) remedy() string {
+	if a.Kind == ledger.AlertRule {
+		return "run the instances where the rules allow it or change the rules"
+	}
+	return "free licenses or raise the count"
 }

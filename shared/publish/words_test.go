@@ -110,6 +110,9 @@ func alerts() map[string]publish.Alert {
 		"rule-broken": alert(ledger.AlertRule, 0, func(a *publish.Alert) {
 			a.Totals, a.Resources, a.Stops = ledger.Totals{Running: 8, Covered: 4, Broken: 4, Estimated: 4}, instanceIDs(1), 1
 		}),
+		"rule-broken-soft": alert(ledger.AlertRule, 0, func(a *publish.Alert) {
+			a.Hard, a.Totals, a.Resources = false, ledger.Totals{Running: 8, Covered: 4, Broken: 4}, instanceIDs(1)
+		}),
 		"expiry":         alert(ledger.AlertExpiry, 30, func(a *publish.Alert) { a.Expiry = at.AddDate(0, 0, 30) }),
 		"expiry-expired": alert(ledger.AlertExpiry, 0, func(a *publish.Alert) { a.Expiry, a.Count = at, count(0) }),
 		"not-stopped":    alert(ledger.AlertNotStopped, 0, func(a *publish.Alert) { a.Resources = []license.ResourceID{instanceID(2)} }),
