@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -14,8 +13,8 @@ import (
 
 const enforceTimeout = 60
 
-// newEnforce makes the only function that may stop or tag an instance. Nothing
-// in the project may terminate one.
+// newEnforce makes the only function that may stop, start or tag an instance.
+// Nothing in the project may terminate one.
 func newEnforce(scope constructs.Construct, s settings, l ledger, streamDLQ awssqs.Queue) function {
 	f := newFunction(scope, s, functionSpec{
 		name: config.FunctionEnforce, description: "Stops or tags instances over a limit, within the budgets", timeout: enforceTimeout,
@@ -28,18 +27,50 @@ func newEnforce(scope constructs.Construct, s settings, l ledger, streamDLQ awss
 	f.followHeads(l, streamDLQ)
 	f.every("rate(1 minute)")
 	f.allowDescribe("ec2:DescribeInstances", "ec2:DescribeInstanceAttribute")
+	f.allowInstances(s.reach)
+	if s.autoScaling {
+		f.allowGroups(s.reach)
+	}
+	// Denied to it whatever else is ever attached to the role.
+	f.deny("NeverTerminate", []string{"ec2:TerminateInstances", "autoscaling:TerminateInstanceInAutoScalingGroup"}, nil, "*")
+	return f
+}
 
-	instances := "arn:" + *awscdk.Aws_PARTITION() + ":ec2:" + *awscdk.Aws_REGION() + ":" + *awscdk.Aws_ACCOUNT_ID() + ":instance/*"
-	f.allow("Stop", []string{"ec2:StopInstances"}, instances)
+// allowInstances lets enforce stop, tag, and undo both.
+func (f function) allowInstances(r reach) {
+	instances := r.arns()
+	f.allowIf("Stop", []string{"ec2:StopInstances"}, r.within(nil), instances...)
 	// The code asks first, too; this holds even if the code is wrong.
 	f.deny("NeverStopProtected", []string{"ec2:StopInstances"},
-		conditions{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + config.TagProtected: "true"}}, "*")
-	// ForAllValues is true of no keys at all, hence Null beside it.
-	f.allowIf("Tag", []string{"ec2:CreateTags"}, conditions{
+		conditions{"StringEqualsIgnoreCase": {resourceTag(config.TagProtected): "true"}}, "*")
+	// What has no status of ours was stopped by somebody else, who had a reason.
+	// So an undo starts first and takes the tag away last.
+	f.allowIf("StartAgain", []string{"ec2:StartInstances"}, r.within(conditions{
+		"Null": {resourceTag(config.TagStatus): "false"},
+	}), instances...)
+	// ForAllValues is true of no keys at all, hence Null beside it: DeleteTags
+	// without keys takes every tag.
+	f.allowIf("Tag", []string{"ec2:CreateTags", "ec2:DeleteTags"}, r.within(conditions{
 		"ForAllValues:StringEquals": {"aws:TagKeys": []string{config.TagStatus, config.TagReason}},
 		"Null":                      {"aws:TagKeys": "false"},
-	}, instances)
-	f.acceptWildcard("Which instance is over a limit is known only when it runs. A Deny on protected ones, tag keys of ours only, and the budgets in the ledger bound it.",
+	}), instances...)
+	f.acceptWildcard("Which instance is over a limit is known only when it runs. A Deny on protected ones, tag keys of ours only, and the budgets in the ledger bound it; \"managed\" and \"instances\" narrow it.",
 		"Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*")
-	return f
+}
+
+// allowGroups lets enforce take instances out of Auto Scaling groups and lower
+// the groups, and undo both. The policy "autoScaling: detach" or "lower" of a
+// license needs it; without one, members are only alerted.
+//
+// These calls are about a group, and IAM sees the group's tags alone: "managed"
+// is asked of the group, and that no member is protected is asked by the code
+// only. Where a group is lowered, Auto Scaling chooses which member it ends.
+func (f function) allowGroups(r reach) {
+	f.allow("ObserveGroups", []string{"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"}, "*")
+	f.allowIf("Groups", []string{
+		"autoscaling:AttachInstances", "autoscaling:DetachInstances", "autoscaling:SetDesiredCapacity",
+	}, r.within(nil), arnHere("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"))
+	// That Describe knows no resources is answered for EC2's already.
+	f.acceptWildcard("Which group holds an instance over a limit is known only when it runs, and a group's ARN has an id that nobody knows before. A deployment asks for this by \"autoscaling\", and \"managed\" narrows it.",
+		"Resource::arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/*")
 }

@@ -33,7 +33,7 @@ var allowed = map[string]string{
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams
 		dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
-		ec2:CreateTags ec2:DescribeInstanceAttribute ec2:DescribeInstances ec2:StopInstances
+		ec2:CreateTags ec2:DeleteTags ec2:DescribeInstanceAttribute ec2:DescribeInstances ec2:StartInstances ec2:StopInstances
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
 		sqs:SendMessage`,
@@ -52,13 +52,22 @@ var allowed = map[string]string{
 		s3:PutObject`,
 }
 
+// What enforce may do besides where a deployment wants it to change Auto Scaling groups.
+const allowedOnGroups = `
+		autoscaling:AttachInstances autoscaling:DescribeAutoScalingGroups autoscaling:DescribeAutoScalingInstances
+		autoscaling:DetachInstances autoscaling:SetDesiredCapacity`
+
 // The statements that may have a resource with a wildcard, and why.
 var wildcards = map[string]string{
 	"Observe":            "the Describe actions of EC2 know no resources",
 	"StreamList":         "dynamodb:ListStreams knows no resources",
 	"NeverStopProtected": "a Deny is the safer the more it covers",
+	"NeverTerminate":     "a Deny is the safer the more it covers",
 	"Stop":               "which instance is over a limit is known only when it runs",
+	"StartAgain":         "as Stop",
 	"Tag":                "as Stop",
+	"ObserveGroups":      "the Describe actions of Auto Scaling know no resources",
+	"Groups":             "as Stop; a group's ARN has an id that nobody knows before",
 	"WriteChanges":       "object keys under a folder",
 	"WritePositions":     "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
@@ -83,20 +92,30 @@ func (t template) statements(function string) []resource {
 	return found
 }
 
-func TestRolesMayDoWhatIsListed(t *testing.T) {
-	hub := hub(t)
-	for _, name := range config.Functions() {
-		got := map[string]bool{}
-		for _, s := range hub.statements(name) {
-			if s.at("Effect") == "Allow" {
-				for _, action := range strs(s.at("Action")) {
-					got[action] = true
-				}
+// allowedActions are those of all Allow statements of a function's role, sorted.
+func (t template) allowedActions(function string) []string {
+	actions := map[string]bool{}
+	for _, s := range t.statements(function) {
+		if s.at("Effect") == "Allow" {
+			for _, action := range strs(s.at("Action")) {
+				actions[action] = true
 			}
 		}
-		want := strings.Fields(allowed[name])
-		if diff := cmp.Diff(want, sortedKeys(got)); diff != "" {
-			t.Errorf("%s (-listed +allowed):\n%s", name, diff)
+	}
+	return sortedKeys(actions)
+}
+
+func TestRolesMayDoWhatIsListed(t *testing.T) {
+	for v, template := range variants(t) {
+		for _, name := range config.Functions() {
+			want := strings.Fields(allowed[name])
+			if name == config.FunctionEnforce && v.groups {
+				want = append(want, strings.Fields(allowedOnGroups)...)
+				slices.Sort(want)
+			}
+			if diff := cmp.Diff(want, template.allowedActions(name)); diff != "" {
+				t.Errorf("%s, %s (-listed +allowed):\n%s", v.name, name, diff)
+			}
 		}
 	}
 }
@@ -123,19 +142,20 @@ func TestEachFunctionHasARoleOfItsOwn(t *testing.T) {
 }
 
 func TestWildcardsHaveReasons(t *testing.T) {
-	hub := hub(t)
 	used := map[string]bool{}
-	for _, name := range config.Functions() {
-		for _, s := range hub.statements(name) {
-			sid, _ := s.at("Sid").(string)
-			for _, action := range strs(s.at("Action")) {
-				if strings.Contains(action, "*") {
-					t.Errorf("%s %s: action %s", name, sid, action)
+	for v, template := range variants(t) {
+		for _, name := range config.Functions() {
+			for _, s := range template.statements(name) {
+				sid, _ := s.at("Sid").(string)
+				for _, action := range strs(s.at("Action")) {
+					if strings.Contains(action, "*") {
+						t.Errorf("%s, %s %s: action %s", v.name, name, sid, action)
+					}
 				}
-			}
-			for _, on := range strs(s.at("Resource")) {
-				if strings.Contains(on, "*") {
-					used[sid] = true
+				for _, on := range strs(s.at("Resource")) {
+					if strings.Contains(on, "*") {
+						used[sid] = true
+					}
 				}
 			}
 		}
@@ -145,12 +165,9 @@ func TestWildcardsHaveReasons(t *testing.T) {
 	}
 }
 
-// Only enforce stops and tags, only what it may, and nobody terminates.
+// Only enforce stops, starts and tags, only what it may, and nobody terminates.
 func TestWhoMayTouchInstances(t *testing.T) {
 	hub := hub(t)
-	if text := compact(hub.Resources); strings.Contains(text, "ec2:Terminate") {
-		t.Error("something may terminate instances")
-	}
 	const instances = `{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":ec2:",{"Ref":"AWS::Region"},":",{"Ref":"AWS::AccountId"},":instance/*"]]}`
 	want := map[string]map[string]string{
 		"Stop": {"Effect": `"Allow"`, "Action": `"ec2:StopInstances"`, "Resource": instances},
@@ -158,26 +175,35 @@ func TestWhoMayTouchInstances(t *testing.T) {
 			"Effect": `"Deny"`, "Action": `"ec2:StopInstances"`, "Resource": `"*"`,
 			"Condition": `{"StringEqualsIgnoreCase":{"aws:ResourceTag/licenseguard:protected":"true"}}`,
 		},
+		"NeverTerminate": {
+			"Effect": `"Deny"`, "Action": `["autoscaling:TerminateInstanceInAutoScalingGroup","ec2:TerminateInstances"]`, "Resource": `"*"`,
+			"Condition": `null`,
+		},
+		"StartAgain": {
+			"Effect": `"Allow"`, "Action": `"ec2:StartInstances"`, "Resource": instances,
+			"Condition": `{"Null":{"aws:ResourceTag/licenseguard:status":"false"}}`,
+		},
 		"Tag": {
-			"Effect": `"Allow"`, "Action": `"ec2:CreateTags"`, "Resource": instances,
+			"Effect": `"Allow"`, "Action": `["ec2:CreateTags","ec2:DeleteTags"]`, "Resource": instances,
 			"Condition": `{"ForAllValues:StringEquals":{"aws:TagKeys":["licenseguard:status","licenseguard:reason"]},"Null":{"aws:TagKeys":"false"}}`,
 		},
 	}
 	var seen []string
 	for _, name := range config.Functions() {
 		for _, s := range hub.statements(name) {
-			for _, action := range strs(s.at("Action")) {
-				if !strings.HasPrefix(action, "ec2:") || strings.HasPrefix(action, "ec2:Describe") {
-					continue
-				}
-				sid, _ := s.at("Sid").(string)
+			sid, _ := s.at("Sid").(string)
+			touches := func(action string) bool {
+				service, call, _ := strings.Cut(action, ":")
+				return (service == "ec2" || service == "autoscaling") && !strings.HasPrefix(call, "Describe")
+			}
+			if slices.ContainsFunc(strs(s.at("Action")), touches) {
 				seen = append(seen, name+" "+sid)
 				check(t, s, want[sid])
 			}
 		}
 	}
 	slices.Sort(seen)
-	if diff := cmp.Diff([]string{"enforce NeverStopProtected", "enforce Stop", "enforce Tag"}, seen); diff != "" {
+	if diff := cmp.Diff([]string{"enforce NeverStopProtected", "enforce NeverTerminate", "enforce StartAgain", "enforce Stop", "enforce Tag"}, seen); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -205,7 +231,12 @@ func TestLedgerStatements(t *testing.T) {
 
 // cdk-nag's AwsSolutions rules find nothing that we did not answer.
 func TestNagIsClean(t *testing.T) {
-	dir := hub(t).dir
+	for v, template := range variants(t) {
+		t.Run(v.name, func(t *testing.T) { nagIsClean(t, template.dir) })
+	}
+}
+
+func nagIsClean(t *testing.T, dir string) {
 	reports, err := filepath.Glob(filepath.Join(dir, "AwsSolutions-*-NagReport.csv"))
 	if err != nil || len(reports) != 1 {
 		t.Fatalf("got reports %v, %v: cdk-nag did not run", reports, err)

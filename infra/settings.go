@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ const (
 	contextConcurrency = "concurrency" // most batches that track works on at once; default 5
 	contextWindow      = "window"      // seconds that track waits to fill a batch; default 1
 	contextRunbook     = "runbook"     // where the runbook is read; default "docs/runbook.md"
+	contextManaged     = "managed"     // only what has this tag is touched, as "Licensing=managed"; default anything
+	contextInstances   = "instances"   // only these are touched: ids or ARNs, a list or one string with commas; default any
+	contextAutoScaling = "autoscaling" // let enforce detach from Auto Scaling groups and lower them; default false
 )
 
 // settings is what a deployment decides. Its zero value is not valid; readSettings
@@ -36,6 +40,8 @@ type settings struct {
 	concurrency int
 	window      int
 	runbook     string
+	reach       reach
+	autoScaling bool
 }
 
 // readSettings reads context values; context answers nil for one that is not set.
@@ -53,6 +59,11 @@ func readSettings(context func(key string) any) (settings, error) {
 		concurrency: r.number(contextConcurrency, 5, 2, 1000), // 2 is the least that Lambda takes
 		window:      r.number(contextWindow, 1, 1, 300),       // a batch above 10 needs a window
 		runbook:     r.text(contextRunbook, "docs/runbook.md"),
+		reach:       reach{managed: r.managed(), instances: r.instances()},
+		autoScaling: r.truth(contextAutoScaling, false),
+	}
+	if s.autoScaling && len(s.reach.instances) > 0 {
+		r.fail(contextAutoScaling, "a group's calls cannot be kept to listed instances; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
 	}
 	return s, errors.Join(r.errs...)
 }
@@ -186,4 +197,55 @@ func (r *settingsReader) reserved() map[string]int {
 		reserved[name] = n
 	}
 	return reserved
+}
+
+// What AWS takes as a tag. None of these letters is a wildcard or a variable of IAM.
+var (
+	tagKey   = regexp.MustCompile(`^[\p{L}\p{N} _.:/+@-]{1,128}$`)
+	tagValue = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,256}$`)
+)
+
+func (r *settingsReader) managed() *tag {
+	text := r.text(contextManaged, "")
+	if text == "" {
+		return nil
+	}
+	key, value, _ := strings.Cut(text, "=")
+	switch {
+	case !tagKey.MatchString(key) || !tagValue.MatchString(value) || strings.TrimSpace(key) != key || strings.TrimSpace(value) != value:
+		r.fail(contextManaged, "%q is not a tag's key and value, as Licensing=managed: letters, digits, inner spaces and _.:/+-@, at most 128 and 256 of them", text)
+	case strings.HasPrefix(strings.ToLower(key), "aws:"):
+		r.fail(contextManaged, "%q begins with aws:, which only AWS may write; use a key of your own", key)
+	case slices.ContainsFunc([]string{config.TagStatus, config.TagReason}, func(ours string) bool { return strings.EqualFold(key, ours) }):
+		// IAM compares the key of aws:ResourceTag in any case.
+		r.fail(contextManaged, "enforce itself writes %q, so it would hold nothing back; use a key of your own", key)
+	}
+	return &tag{key, value}
+}
+
+var (
+	instanceID  = regexp.MustCompile(`^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$`)
+	instanceARN = regexp.MustCompile(`^arn:aws[a-z-]*:ec2:[a-z]{2}(?:-[a-z]+)+-[0-9]:[0-9]{12}:instance/(i-[0-9a-f]+)$`)
+)
+
+func (r *settingsReader) instances() []string {
+	instances := r.list(contextInstances)
+	seen := map[string]bool{}
+	for _, instance := range instances {
+		id := instance
+		if match := instanceARN.FindStringSubmatch(instance); match != nil {
+			id = match[1]
+		}
+		if !instanceID.MatchString(id) {
+			r.fail(contextInstances, "%q is neither an id, as i-0123456789abcdef0, nor an ARN, as arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0", instance)
+		}
+		if seen[id] {
+			r.fail(contextInstances, "%q is listed twice", instance)
+		}
+		seen[id] = true
+	}
+	if len(instances) > instancesAtMost {
+		r.fail(contextInstances, "%d are listed; a role has room for %d: give them a tag and use %q", len(instances), instancesAtMost, contextManaged)
+	}
+	return instances
 }

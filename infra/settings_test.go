@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ func TestSettingsByDefault(t *testing.T) {
 		retain: true, dist: "dist", dashboard: true, reserved: map[string]int{},
 		concurrency: 5, window: 1, runbook: "docs/runbook.md",
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || err != nil {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, reach{})); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 }
@@ -40,6 +41,24 @@ func TestSettingsRefuse(t *testing.T) {
 		{"half a second", contextWindow, 0.5, "from 1 to 300"},
 		{"window in words", contextWindow, "one", "from 1 to 300"},
 		{"dist as a list", contextDist, []any{"dist"}, "not a string"},
+		{"managed without a value", contextManaged, "Licensing", "as Licensing=managed"},
+		{"managed with an empty value", contextManaged, "Licensing=", "as Licensing=managed"},
+		{"managed with a wildcard", contextManaged, "Licensing=*", "as Licensing=managed"},
+		{"managed with a variable of IAM", contextManaged, "Licensing=${aws:username}", "as Licensing=managed"},
+		{"managed with spaces around", contextManaged, "Licensing = managed", "as Licensing=managed"},
+		{"managed with a long key", contextManaged, strings.Repeat("k", 129) + "=v", "at most 128 and 256"},
+		{"managed with a long value", contextManaged, "k=" + strings.Repeat("v", 257), "at most 128 and 256"},
+		{"managed with a tag of AWS", contextManaged, "aws:autoscaling:groupName=web", "only AWS may write"},
+		{"managed with a tag that enforce writes", contextManaged, "Licenseguard:Status=stopped", "enforce itself writes"},
+		{"managed as a list", contextManaged, []any{"Licensing=managed"}, "not a string"},
+		{"instances with a wildcard", contextInstances, "i-*", "as i-0123456789abcdef0"},
+		{"instances with a short id", contextInstances, "i-0123456789abcde", "as i-0123456789abcdef0"},
+		{"instances with a host", contextInstances, "h-0123456789abcdef0", "as i-0123456789abcdef0"},
+		{"instances with an ARN of everything", contextInstances, "arn:aws:ec2:us-east-1:123456789012:instance/*", "as arn:aws:ec2:us-east-1"},
+		{"instances with an ARN of any account", contextInstances, "arn:aws:ec2:us-east-1:*:instance/i-0123456789abcdef0", "as arn:aws:ec2:us-east-1"},
+		{"instances twice", contextInstances, "i-0123456789abcdef0,arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0", "twice"},
+		{"too many instances", contextInstances, strings.Join(someInstances(instancesAtMost+1), ","), "room for 25"},
+		{"autoscaling in words", contextAutoScaling, "yes", "neither true nor false"},
 		{"emails as a map", contextEmails, map[string]any{}, "neither a list"},
 	}
 	for _, tt := range tests {
@@ -55,6 +74,34 @@ func TestSettingsRefuse(t *testing.T) {
 				t.Errorf("got %v, want %q of %q", err, tt.want, tt.key)
 			}
 		})
+	}
+}
+
+func someInstances(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("i-%017x", i)
+	}
+	return ids
+}
+
+func TestSettingsOfReach(t *testing.T) {
+	t.Parallel()
+	arn := "arn:aws-us-gov:ec2:us-gov-west-1:123456789012:instance/i-0123456789abcdef0"
+	values := map[string]any{contextManaged: "team:Licensing/x=a=b c", contextInstances: []any{"i-01234567", arn}}
+	got, err := readSettings(func(key string) any { return values[key] })
+	want := reach{managed: &tag{"team:Licensing/x", "a=b c"}, instances: []string{"i-01234567", arn}}
+	if diff := cmp.Diff(want, got.reach, cmp.AllowUnexported(reach{}, tag{})); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
+// Groups cannot be listed, so a list would not hold back what is done to them.
+func TestSettingsRefuseGroupsBesideAList(t *testing.T) {
+	t.Parallel()
+	values := map[string]any{contextInstances: "i-01234567", contextAutoScaling: true, contextManaged: "a=b"}
+	if _, err := readSettings(func(key string) any { return values[key] }); err == nil || !strings.Contains(err.Error(), "cannot be kept to listed instances") {
+		t.Errorf("got %v", err)
 	}
 }
 

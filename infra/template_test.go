@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -49,21 +48,11 @@ type template struct {
 	Outputs   map[string]struct{ Value any }
 }
 
-// deployed is the template with every default, checked by cdk-nag on the way.
-// A synthesis takes seconds, so all tests read the same one.
-var deployed = sync.OnceValues(func() (template, error) {
-	return synthesizeInto(filepath.Join(temporary, "default"), map[string]any{
-		contextEmails: "ops@example.com, audit@example.com",
-	}, true)
-})
-
+// hub is the template with every default. A synthesis takes seconds, so all
+// tests read the same one; cdk-nag checks it on the way.
 func hub(t *testing.T) template {
 	t.Helper()
-	got, err := deployed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
+	return plain.template(t)
 }
 
 // synthesizeInto runs the app as the command line would, on functions that are

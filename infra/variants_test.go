@@ -1,0 +1,73 @@
+package main
+
+import (
+	"iter"
+	"maps"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// A variant is a way to deploy that gives enforce another role.
+type variant struct {
+	name        string
+	groups      bool     // it may change Auto Scaling groups
+	managed     bool     // it may touch only what has the tag Licensing=managed
+	instances   []string // it may touch only these ids
+	synthesized func() (template, error)
+}
+
+func newVariant(v variant, context map[string]any) variant {
+	v.synthesized = sync.OnceValues(func() (template, error) {
+		all := map[string]any{contextEmails: "ops@example.com, audit@example.com"}
+		maps.Copy(all, context)
+		return synthesizeInto(filepath.Join(temporary, v.name), all, true)
+	})
+	return v
+}
+
+var (
+	// plain has every default.
+	plain   = newVariant(variant{name: "plain"}, nil)
+	groups  = newVariant(variant{name: "groups", groups: true}, map[string]any{contextAutoScaling: "true"})
+	managed = newVariant(variant{name: "managed", groups: true, managed: true}, map[string]any{
+		contextAutoScaling: "true", contextManaged: "Licensing=managed",
+	})
+	listed = newVariant(variant{name: "listed", instances: []string{"i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"}}, map[string]any{
+		contextInstances: []any{"i-0aaaaaaaaaaaaaaa1", instanceHere("i-0aaaaaaaaaaaaaaa2")},
+	})
+	// both narrows in both ways, with as many instances as are taken.
+	both = newVariant(variant{name: "both", managed: true, instances: someInstances(instancesAtMost)}, map[string]any{
+		contextInstances: asAny(someInstances(instancesAtMost)), contextManaged: "Licensing=managed",
+	})
+)
+
+// variants are all of them with their templates.
+func variants(t *testing.T) iter.Seq2[variant, template] {
+	t.Helper()
+	return func(yield func(variant, template) bool) {
+		for _, v := range []variant{plain, groups, managed, listed, both} {
+			if !yield(v, v.template(t)) {
+				return
+			}
+		}
+	}
+}
+
+func (v variant) template(t *testing.T) template {
+	t.Helper()
+	got, err := v.synthesized()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// asAny are strings as JSON has them.
+func asAny(items []string) []any {
+	out := make([]any, len(items))
+	for i, item := range items {
+		out[i] = item
+	}
+	return out
+}
