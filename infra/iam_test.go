@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -51,7 +50,6 @@ func (v variant) needs(t template) map[string][]need {
 		ledgerKey, via("dynamodb")}
 	useLedger := []need{
 		{"dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem dynamodb:DeleteItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem", ledger, nil},
-		{"dynamodb:Query", ledger + "/index/" + config.DueIndex, nil},
 		useKey,
 	}
 	follow := []need{
@@ -66,6 +64,7 @@ func (v variant) needs(t template) map[string][]need {
 
 	needs := map[string][]need{
 		config.FunctionTrack: slices.Concat(useLedger, []need{
+			{"dynamodb:Query", ledger + "/index/" + config.DueIndex, nil},
 			observe, consume(config.OutputIntakeQueueURL), {"sqs:SendMessage", queue(config.OutputIntakeDLQURL), nil},
 		}),
 		config.FunctionSweep: slices.Concat(useLedger, []need{observe}),
@@ -80,7 +79,7 @@ func (v variant) needs(t template) map[string][]need {
 			{"sqs:SendMessage", queue(config.OutputEventQueueURL), nil}, consume(config.OutputEventQueueURL),
 			{"sns:Publish", here("sns", t.output(config.OutputAlertTopicARN)), nil},
 			{"kms:Decrypt kms:GenerateDataKey", alertKey, via("sns")},
-			{"events:PutEvents", here("events", "event-bus/"+t.output(config.OutputEventBusName)), map[string]any{"events:source": config.EventSource}},
+			{"events:PutEvents", here("events", "event-bus/"+t.output(config.OutputEventBusName)), map[string]any{"events:source": []string{config.EventSource}}},
 		}),
 		config.FunctionSnapshot: {
 			{"dynamodb:GetItem dynamodb:Query", ledger, nil},
@@ -117,10 +116,10 @@ func (v variant) touches() []need {
 	return needs
 }
 
-// reachable are ids of instances that enforce may touch.
+// reachable are ids of instances that enforce may touch: of a list the ends.
 func (v variant) reachable() []string {
-	if len(v.instances) > 0 {
-		return v.instances
+	if last := len(v.instances) - 1; last >= 0 {
+		return []string{v.instances[0], v.instances[last]}
 	}
 	return []string{unlisted}
 }
@@ -132,8 +131,8 @@ var groupHere = here("autoscaling", "autoScalingGroup:00000000-0000-0000-0000-00
 // tagged adds to a context that the resource is managed, where that is asked.
 func (v variant) tagged(with map[string]any) map[string]any {
 	all := map[string]any{}
-	if v.managed {
-		all[resourceTag("Licensing")] = "managed"
+	if v.managed != nil {
+		all[resourceTag(v.managed.key)] = v.managed.value
 	}
 	maps.Copy(all, with)
 	return all
@@ -224,7 +223,11 @@ func (s *simulation) askWhatIsNeeded(function string, needed []request) {
 			}
 			other := r
 			other.Context = maps.Clone(without.Context)
-			other.Context[key] = fmt.Sprint(value, "-other")
+			if list, ok := value.([]string); ok {
+				other.Context[key] = append(slices.Clone(list), "other")
+			} else {
+				other.Context[key] = "other"
+			}
 			s.askAs(function, "another "+key+":", isDenied, other)
 		}
 	}
@@ -276,8 +279,10 @@ func (s *simulation) askToOverstep(v variant) {
 		}
 	}
 	for _, action := range []string{"ec2:CreateTags", "ec2:DeleteTags"} {
-		for _, other := range []string{"volume/vol-1", "snapshot/snap-1", "image/ami-1", "security-group/sg-1"} {
-			ask("no instance:", isDenied, action, here("ec2", other), tagKeys(config.TagStatus))
+		for _, other := range []string{
+			here("ec2", "volume/vol-1"), here("ec2", "dedicated-host/h-1"), "arn:aws:ec2:" + mockRegion + "::snapshot/snap-1", "arn:aws:ec2:" + mockRegion + "::image/ami-1",
+		} {
+			ask("no instance:", isDenied, action, other, tagKeys(config.TagStatus))
 		}
 	}
 	for _, action := range []string{"ec2:StopInstances", "ec2:StartInstances", "ec2:CreateTags", "ec2:DeleteTags"} {
@@ -338,11 +343,11 @@ func (s *simulation) askWhatNobodyNeeds(t template, function string) {
 		{"sqs:SendMessage", here("sqs", "somebody-else"), nil},
 		{"kms:ScheduleKeyDeletion kms:DisableKey kms:PutKeyPolicy kms:CreateGrant kms:Sign", key, nil},
 		{"kms:Decrypt", key, map[string]any{"kms:ViaService": "s3." + mockRegion + ".amazonaws.com"}},
-		{"events:PutEvents", here("events", "event-bus/default"), map[string]any{"events:source": config.EventSource}},
+		{"events:PutEvents", here("events", "event-bus/default"), map[string]any{"events:source": []string{config.EventSource}}},
 		{"events:DisableRule events:DeleteRule events:PutTargets", here("events", "rule/tick"), nil},
 		{"logs:DeleteLogGroup logs:PutRetentionPolicy logs:DeleteLogStream", here("logs", "log-group:any:log-stream:any"), nil},
 		{"cloudtrail:StopLogging cloudtrail:DeleteTrail", here("cloudtrail", "trail/any"), nil},
-		{"cloudformation:UpdateStack cloudformation:DeleteStack", here("cloudformation", "stack/" + config.DefaultStackName + "/1"), nil},
+		{"cloudformation:UpdateStack cloudformation:DeleteStack", here("cloudformation", "stack/"+config.DefaultStackName+"/1"), nil},
 		{"cloudwatch:DeleteAlarms cloudwatch:DisableAlarmActions", here("cloudwatch", "alarm:any"), nil},
 		{"secretsmanager:GetSecretValue", here("secretsmanager", "secret:any-abcdef"), nil},
 		{"ssm:GetParameter ssm:PutParameter", here("ssm", "parameter/any"), nil},
@@ -366,8 +371,9 @@ func TestNoOtherActionIsAllowed(t *testing.T) {
 	for _, name := range config.Functions() {
 		for _, statement := range template.statements(name) {
 			if statement.at("Effect") == "Allow" {
-				delete(statement.Properties, "Sid") // must be unique in one policy
-				statements = append(statements, template.resolved(statement.Properties))
+				document := maps.Clone(statement.Properties)
+				delete(document, "Sid") // must be unique in one policy
+				statements = append(statements, template.resolved(document))
 			}
 		}
 		for _, action := range template.allowedActions(name) {

@@ -56,6 +56,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 		},
 	})
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
+	l.allowDue(track)
 	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes")
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.

@@ -69,15 +69,19 @@ var (
 	}
 )
 
-// allow lets the function do these actions on the table and its index, and use
-// the key for them through DynamoDB only.
+// allow lets the function do these actions on the table, and use the key for
+// them through DynamoDB only.
 func (l ledger) allow(f function, actions ...string) {
-	index := *l.table.TableArn() + "/index/" + config.DueIndex
-	f.allow("Ledger", actions, *l.table.TableArn(), index)
+	f.allow("Ledger", actions, *l.table.TableArn())
 	f.allowIf("LedgerKey", []string{
 		"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey",
 		"kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo",
 	}, conditions{"StringEquals": {"kms:ViaService": viaService("dynamodb")}}, *l.key.KeyArn())
+}
+
+// allowDue lets the function find what is due.
+func (l ledger) allowDue(f function) {
+	f.allow("LedgerDue", []string{"dynamodb:Query"}, *l.table.TableArn()+"/index/"+config.DueIndex)
 }
 
 // allowRead is allow for a function that never writes.

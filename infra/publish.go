@@ -114,7 +114,11 @@ func newPublish(scope constructs.Construct, s settings, to publishLinks) publish
 	f.allow("Alert", []string{"sns:Publish"}, *to.alerts.topic.TopicArn())
 	f.allowIf("AlertKey", []string{"kms:Decrypt", "kms:GenerateDataKey"},
 		conditions{"StringEquals": {"kms:ViaService": viaService("sns")}}, *to.alerts.key.KeyArn())
-	f.allowIf("Tell", []string{"events:PutEvents"},
-		conditions{"StringEquals": {"events:source": config.EventSource}}, *to.bus.AttrArn())
+	// One call has many events, so the key has many values: each must be ours, and
+	// because ForAllValues is true of none at all, there must be one.
+	f.allowIf("Tell", []string{"events:PutEvents"}, conditions{
+		"ForAllValues:StringEquals": {"events:source": config.EventSource},
+		"Null":                      {"events:source": "false"},
+	}, *to.bus.AttrArn())
 	return publishing{f, alertBox, eventBox}
 }

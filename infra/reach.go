@@ -16,9 +16,10 @@ type reach struct {
 
 type tag struct{ key, value string }
 
-// instancesAtMost is what fits: a role's inline policies have 10,240 characters,
-// and each instance is named in three statements.
-const instancesAtMost = 25
+// instancesAtMost is what fits beside the longest tag: a role's inline policies
+// have 10,240 characters, by the CDK's cautious count of references, and each
+// instance is named in three statements.
+const instancesAtMost = 10
 
 // arns are what a statement about instances names.
 func (r reach) arns() []string {

@@ -57,7 +57,7 @@ func TestSettingsRefuse(t *testing.T) {
 		{"instances with an ARN of everything", contextInstances, "arn:aws:ec2:us-east-1:123456789012:instance/*", "as arn:aws:ec2:us-east-1"},
 		{"instances with an ARN of any account", contextInstances, "arn:aws:ec2:us-east-1:*:instance/i-0123456789abcdef0", "as arn:aws:ec2:us-east-1"},
 		{"instances twice", contextInstances, "i-0123456789abcdef0,arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0", "twice"},
-		{"too many instances", contextInstances, strings.Join(someInstances(instancesAtMost+1), ","), "room for 25"},
+		{"too many instances", contextInstances, strings.Join(someInstances(instancesAtMost+1), ","), "room for 10"},
 		{"autoscaling in words", contextAutoScaling, "yes", "neither true nor false"},
 		{"emails as a map", contextEmails, map[string]any{}, "neither a list"},
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -12,7 +13,7 @@ import (
 type variant struct {
 	name        string
 	groups      bool     // it may change Auto Scaling groups
-	managed     bool     // it may touch only what has the tag Licensing=managed
+	managed     *tag     // it may touch only what has this tag
 	instances   []string // it may touch only these ids
 	synthesized func() (template, error)
 }
@@ -30,15 +31,16 @@ var (
 	// plain has every default.
 	plain   = newVariant(variant{name: "plain"}, nil)
 	groups  = newVariant(variant{name: "groups", groups: true}, map[string]any{contextAutoScaling: "true"})
-	managed = newVariant(variant{name: "managed", groups: true, managed: true}, map[string]any{
+	managed = newVariant(variant{name: "managed", groups: true, managed: &tag{"Licensing", "managed"}}, map[string]any{
 		contextAutoScaling: "true", contextManaged: "Licensing=managed",
 	})
 	listed = newVariant(variant{name: "listed", instances: []string{"i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa2"}}, map[string]any{
 		contextInstances: []any{"i-0aaaaaaaaaaaaaaa1", instanceHere("i-0aaaaaaaaaaaaaaa2")},
 	})
-	// both narrows in both ways, with as many instances as are taken.
-	both = newVariant(variant{name: "both", managed: true, instances: someInstances(instancesAtMost)}, map[string]any{
-		contextInstances: asAny(someInstances(instancesAtMost)), contextManaged: "Licensing=managed",
+	// both narrows in both ways, with as much as is taken.
+	longest = tag{strings.Repeat("k", 128), strings.Repeat("v", 256)}
+	both    = newVariant(variant{name: "both", managed: &longest, instances: someInstances(instancesAtMost)}, map[string]any{
+		contextInstances: strings.Join(someInstances(instancesAtMost), ","), contextManaged: longest.key + "=" + longest.value,
 	})
 )
 
@@ -61,13 +63,4 @@ func (v variant) template(t *testing.T) template {
 		t.Fatal(err)
 	}
 	return got
-}
-
-// asAny are strings as JSON has them.
-func asAny(items []string) []any {
-	out := make([]any, len(items))
-	for i, item := range items {
-		out[i] = item
-	}
-	return out
 }
