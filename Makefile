@@ -54,7 +54,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --ignore-scripts $(if $(filter 1,$(ACCEPT_DYNAMODB_LOCAL_LICENSE)),--include=dev,--omit=dev)
 	@touch $@
 
-test-infra: build node_modules/.package-lock.json ## the stack: assertions, cdk-nag, cfn-lint, deployment to moto
+test-infra: build node_modules/.package-lock.json ## the stack: assertions, cdk-nag, cfn-lint, policy simulation, deployment to moto
 	go vet ./infra
 	./scripts/with-tools go test -count=1 ./infra
 

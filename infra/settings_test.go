@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -102,6 +104,29 @@ func TestSettingsRefuseGroupsBesideAList(t *testing.T) {
 	values := map[string]any{contextInstances: "i-01234567", contextAutoScaling: true, contextManaged: "a=b"}
 	if _, err := readSettings(func(key string) any { return values[key] }); err == nil || !strings.Contains(err.Error(), "cannot be kept to listed instances") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestEverySettingIsDocumented(t *testing.T) {
+	t.Parallel()
+	asked := map[string]bool{}
+	if _, err := readSettings(func(key string) any { asked[key] = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(string(text), "\n## ")
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(table, -1) {
+		documented[row[1]] = true
+	}
+	if diff := cmp.Diff(sortedKeys(asked), sortedKeys(documented)); diff != "" {
+		t.Errorf("(-asked +documented):\n%s", diff)
+	}
+	if want := fmt.Sprintf("at most %d", instancesAtMost); !strings.Contains(table, want) {
+		t.Errorf("docs/settings.md does not say that instances are %s", want)
 	}
 }
 
