@@ -285,16 +285,9 @@ func (s *simulation) askToOverstep(v variant) {
 			ask("no instance:", isDenied, action, other, tagKeys(config.TagStatus))
 		}
 	}
-	for _, action := range []string{"ec2:StopInstances", "ec2:StartInstances", "ec2:CreateTags", "ec2:DeleteTags"} {
-		if len(v.instances) > 0 {
-			with := map[string]any{}
-			switch action {
-			case "ec2:StartInstances":
-				with = map[string]any{resourceTag(config.TagStatus): "stopped"}
-			case "ec2:CreateTags", "ec2:DeleteTags":
-				with = tagKeys(config.TagStatus)
-			}
-			ask("not listed:", isDenied, action, instanceHere(unlisted), with)
+	if len(v.instances) > 0 {
+		for _, r := range each(variant{managed: v.managed}.touches()) {
+			s.askAs(config.FunctionEnforce, "not listed:", isDenied, r)
 		}
 	}
 	ask("terminate:", isForbidden, "autoscaling:TerminateInstanceInAutoScalingGroup", groupHere, nil)
