@@ -213,3 +213,21 @@ func TestExemptionsThatEndAreListedOnce(t *testing.T) {
 		t.Errorf("after their end: %+v; want it listed", a)
 	}
 }
+
+// TestAnApprovalIsForOneLaunch: stopped and started again, the instance was over
+// the count all the time, because stopped ones count; and it is another launch.
+func TestAnApprovalIsForOneLaunch(t *testing.T) {
+	t.Parallel()
+	w := typo(t, func(c *license.Configuration) {
+		c.Enforcement.Mode = license.Tag
+		c.Rules = []license.RuleVersion{{Text: []string{"#includedStoppedInstances=True"}}}
+	})
+	w.approve(w.plan())
+	same(t, "before", []ledger.GrantResult{{Instance: id(4), Action: license.Tag}}, w.grant(license.Tag, 4))
+	w.see(w.launched(4, w.launchOf(4), in(license.Stopped)))
+	w.after(time.Minute).see(w.launched(4, w.now, func(c *ledger.Claim) { c.Known = t0.Add(time.Hour) }))
+	e, m := w.after(time.Hour).member(4)
+	if a := w.l.Answer(e, m, w.now); a.Wanted() || a.Why != ledger.WhyListed {
+		t.Errorf("answer %+v; want it listed again", a)
+	}
+}

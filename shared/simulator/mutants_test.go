@@ -34,7 +34,7 @@ var mutants = []mutant{
 		{"ledger/cover.go", "f.now.Before(e.Since.Add(f.l.Configuration.Enforcement.Settle))", "!f.now.Before(e.Since)"}}},
 	{"the expiry leaves the count", 100, "", []edit{
 		{"license/configuration.go", "if !c.Expiry.IsZero() && !now.Before(c.Expiry) {", "if false {"}}},
-	{"the end of an affinity never falls due", 100, "", []edit{
+	{"the end of an affinity never falls due", 900, "", []edit{
 		{"ledger/finish.go", "earlier(e.AffinityUntil)", "_ = e"}}},
 	{"a dated rule never falls due", 800, "", []edit{
 		{"ledger/finish.go", "earlier(f.l.Configuration.NextChange(f.now))", ""}}},
@@ -127,10 +127,8 @@ var mutants = []mutant{
 	{"a plan is applied whatever moved", 1000, Hostile, []edit{
 		{"enforce/operator.go", "if now.Hash != p.Hash {", "if false {"},
 		{"ledger/plan.go", "if p.Basis() != a.Basis {", "if false {"}}},
-	{"an approval outlives the verdict", 3000, Hostile, []edit{
+	{"an approval outlives the verdict", 9000, Hostile, []edit{
 		{"ledger/answer.go", "&& !at.Before(e.Since) &&", "&&"}}},
-	{"an approval outlives the launch", 3000, Hostile, []edit{
-		{"ledger/answer.go", "&& !at.Before(m.FirstSeen) &&", "&&"}}},
 	{"what a change made is answered unapproved", 1000, Hostile, []edit{
 		{"ledger/answer.go", "return l.byLaunch(m, now) || l.approved(e, m, now)", "return true"}}},
 	{"an exemption protects nothing", 1000, Hostile, []edit{
@@ -138,13 +136,11 @@ var mutants = []mutant{
 	{"the end of an exemption is a launch", 1000, Hostile, []edit{
 		{"ledger/answer.go", "return !l.Configuration.ExemptSince(m.Instance, launch)", "return true"}}},
 	{"what was undone is answered again", 3000, Hostile, []edit{
-		{"ledger/answer.go", "case exemption.Undo:", "case false:"}}},
+		{"ledger/answer.go", "case exemption.Undo:", "case exemption.Undo && false:"}}},
 	{"the tag of an exemption protects nothing", 3000, Hostile, []edit{
 		{"ledger/guard.go", "case guard == GuardExemptTag && !enforcement.TagsExempt:", "case guard == GuardExemptTag:"}}},
 	{"a member of a group is simply stopped", 300, Hostile, []edit{
 		{"ledger/guard.go", "return enforcement.AutoScaling.Action(), guard", "return license.Stop, guard"}}},
-	{"a group is made smaller at each try", 9000, Hostile, []edit{
-		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}},
 	{"stops out of hours", 1000, Hostile, []edit{
 		{"ledger/answer.go", "if hours := c.Enforcement.Hours; !hours.IsZero() {", "if hours := c.Enforcement.Hours; false {"}}},
 	{"no time of grace", 1000, Hostile, []edit{
@@ -178,7 +174,7 @@ var mutants = []mutant{
 		{"track/sweep.go", "for look := range 2 {", "for look := range 0 {"}}},
 	{"a sweep releases nothing", 100, "", []edit{
 		{"track/sweep.go", "if err := t.release(ctx, s, missing, &report); err != nil {", "_ = missing\n\tif err := error(nil); err != nil {"}}},
-	{"lost facts are not adopted", 200, "", []edit{
+	{"lost facts are not adopted", 1500, "", []edit{
 		{"track/sweep.go", "if err := t.adopt(ctx, s, &report); err != nil {", "if err := error(nil); err != nil {"}}},
 	{"a dated rule does not claim what stopped before", 400, "", []edit{
 		{"track/handle.go", "failed = append(failed, t.countStopped(ctx))", ""}}},
@@ -201,4 +197,16 @@ var rareMutants = []struct {
 		{"adapter/dynamoledger/commit.go", "if err := s.writeHeld(ctx, c, before); err != nil {", "if err := error(nil); err != nil {"}}}, "adapter/dynamoledger", "TestPagesUnderFaults"},
 	{mutant{name: "a page that comes late replaces a newer one", edits: []edit{
 		{"adapter/dynamoledger/commit.go", `aws.String("attribute_not_exists(PK) OR Rev < :rev")`, "nil"}}}, "adapter/dynamoledger", "TestPagesUnderFaults"},
+	{mutant{name: "an approval outlives the launch", edits: []edit{
+		{"ledger/answer.go", "&& !at.Before(m.FirstSeen) &&", "&&"}}}, "ledger", "TestAnApprovalIsForOneLaunch"},
+	{mutant{name: "an approval never ends", edits: []edit{
+		{"ledger/answer.go", "now.Before(at.Add(approvalTime)) &&", ""}}}, "ledger", "TestAnApprovalEnds"},
+	{mutant{name: "a group is made smaller at each try", edits: []edit{
+		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}}, "enforce", "TestAGroupIsMadeSmallerOnce"},
+	{mutant{name: "no breaker where a budget runs out", edits: []edit{
+		{"enforce/brake.go", "for _, scope := range slices.Sorted(maps.Keys(not.waiting)) {", "for _, scope := range []ledger.Scope{} {"}}}, "enforce", "TestNoRoomNoStop"},
+	{mutant{name: "what EC2 refuses opens no breaker", edits: []edit{
+		{"enforce/brake.go", "if b.Refuse(p.Key(), p.Instance, now) {", "if b.Refuse(p.Key(), p.Instance, now) && false {"}}}, "enforce", "TestRefusalsOpenTheBreaker"},
+	{mutant{name: "drift opens no breaker", edits: []edit{
+		{"enforce/brake.go", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) {", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) && false {"}}}, "enforce", "TestDriftOpensTheBreaker"},
 }
