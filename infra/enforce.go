@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -21,6 +22,7 @@ func newEnforce(scope constructs.Construct, s settings, l ledger, streamDLQ awss
 		environment: map[string]*string{
 			config.EnvLedgerTable: l.table.TableName(),
 			config.EnvAccounts:    jsii.String(strings.Join(s.accountIDs(), ",")),
+			config.EnvAutoScaling: jsii.String(strconv.FormatBool(s.autoScaling)),
 		},
 	})
 	l.allow(f, slices.Concat(ledgerReads, ledgerWrites)...)

@@ -8,9 +8,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"licenseguard/shared/adapter/autoscalinggroup"
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/ec2cloud"
@@ -32,11 +34,15 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler.Enforce{Metrics: os.Stdout, Log: log, Enforcer: &enforce.Enforcer{
+	e := &enforce.Enforcer{
 		Store:     dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
 		Instances: ec2cloud.New(ec2.NewFromConfig(cfg)),
 		Catalog:   catalog.Embedded(),
 		Accounts:  env.Accounts, Now: time.Now, Log: log,
-	}}
+	}
+	if env.AutoScaling {
+		e.Groups = autoscalinggroup.New(autoscaling.NewFromConfig(cfg))
+	}
+	h := &handler.Enforce{Metrics: os.Stdout, Log: log, Enforcer: e}
 	return h.Handle, nil
 }

@@ -33,6 +33,7 @@ type Enforce struct {
 	LedgerTable string
 	Accounts    []string
 	Region      string
+	AutoScaling bool // whether Auto Scaling groups may be changed
 }
 
 // Publish is the environment of the function publish.
@@ -74,7 +75,8 @@ func LoadSweep(lookup func(string) (string, bool)) (Sweep, error) {
 // LoadEnforce reads the environment of enforce, with errors as in [LoadTrack].
 func LoadEnforce(lookup func(string) (string, bool)) (Enforce, error) {
 	r := reader{lookup: lookup}
-	e := Enforce{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region()}
+	e := Enforce{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region(),
+		AutoScaling: r.matching(EnvAutoScaling, truth, "true or false") == "true"}
 	return e, r.err()
 }
 
@@ -105,6 +107,7 @@ var (
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	busName    = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
 	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
+	truth      = regexp.MustCompile(`^(true|false)$`)
 	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 )
 

@@ -20,6 +20,7 @@ func right() map[string]string {
 		config.EnvEventQueueURL:      "http://127.0.0.1:5000/123456789012/events",
 		config.EnvAlertTopicARN:      "arn:aws-us-gov:sns:us-gov-west-1:123456789012:alerts",
 		config.EnvEventBusName:       "licenseguard",
+		config.EnvAutoScaling:        "true",
 		config.EnvRegion:             "us-gov-west-1",
 	}
 }
@@ -61,7 +62,7 @@ func TestLoad(t *testing.T) {
 	want := []any{
 		config.Track{"ledger-1", env[config.EnvDeadLetterQueueURL], accounts, "us-gov-west-1"},
 		config.Sweep{"ledger-1", accounts, "us-gov-west-1"},
-		config.Enforce{"ledger-1", accounts, "us-gov-west-1"},
+		config.Enforce{"ledger-1", accounts, "us-gov-west-1", true},
 		config.Publish{
 			"ledger-1", "reports-1", env[config.EnvAlertQueueURL], env[config.EnvEventQueueURL],
 			env[config.EnvAlertTopicARN], "licenseguard",
@@ -85,6 +86,7 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 		{"trailing comma", config.EnvAccounts, "123456789012,", 3},
 		{"account twice", config.EnvAccounts, "123456789012,123456789012", 3},
 		{"region is a zone", config.EnvRegion, "us-east-1a", 3},
+		{"groups perhaps", config.EnvAutoScaling, "yes", 1},
 		{"queue by name", config.EnvDeadLetterQueueURL, "dlq", 1},
 		{"queue by ARN", config.EnvAlertQueueURL, "arn:aws:sqs:us-east-1:123456789012:alerts", 1},
 		{"queue without path", config.EnvEventQueueURL, "https://sqs.us-east-1.amazonaws.com/", 1},

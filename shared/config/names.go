@@ -32,6 +32,8 @@ const (
 	EnvAlertTopicARN = "ALERT_TOPIC_ARN"
 	// EnvEventBusName holds the name of our own event bus.
 	EnvEventBusName = "EVENT_BUS_NAME"
+	// EnvAutoScaling says whether Auto Scaling groups may be changed: true or false.
+	EnvAutoScaling = "AUTO_SCALING"
 	// EnvRegion is set by Lambda itself; the stack must not set it.
 	EnvRegion = "AWS_REGION"
 )

@@ -125,7 +125,7 @@ func (w *world) startFunctions(moto, dynamo string) {
 	}
 	w.trackFn = launch(config.FunctionTrack, map[string]string{config.EnvAccounts: account, config.EnvDeadLetterQueueURL: w.dead.url})
 	w.sweepFn = launch(config.FunctionSweep, map[string]string{config.EnvAccounts: account})
-	w.enforceFn = launch(config.FunctionEnforce, map[string]string{config.EnvAccounts: account})
+	w.enforceFn = launch(config.FunctionEnforce, map[string]string{config.EnvAccounts: account, config.EnvAutoScaling: "true"})
 	w.publishFn = launch(config.FunctionPublish, map[string]string{config.EnvReportBucket: bucket, config.EnvAlertQueueURL: w.alerts.url,
 		config.EnvEventQueueURL: w.events.url, config.EnvAlertTopicARN: w.topic, config.EnvEventBusName: config.EventBusName})
 	w.snapshotFn = launch(config.FunctionSnapshot, map[string]string{config.EnvReportBucket: bucket})
