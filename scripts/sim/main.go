@@ -52,6 +52,7 @@ func run(seeds, profile string, most time.Duration, dir string, workers int) err
 	if err != nil {
 		return err
 	}
+	p.profile = profile
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if most > 0 {

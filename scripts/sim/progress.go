@@ -23,7 +23,7 @@ type progress struct {
 	Done    [][2]uint64 // ranges of seeds that are played, in order, none touching the next
 	Failed  []uint64    // seeds with violations
 
-	dir string
+	dir, profile string
 }
 
 type failure struct {
@@ -123,7 +123,7 @@ func (p *progress) note(failed []failure) error {
 			continue
 		}
 		p.Failed = append(p.Failed, one.seed)
-		line := fmt.Sprintf("seed %d: %s\n\tmake sim SEED=%d\n", one.seed, one.text, one.seed)
+		line := fmt.Sprintf("seed %d: %s\n\tmake sim SEED=%d PROFILE=%q\n", one.seed, one.text, one.seed, p.profile)
 		fmt.Print(line)
 		if _, err := f.WriteString(line); err != nil {
 			return err

@@ -73,7 +73,7 @@ func TestIncidents(t *testing.T) {
 		instances["sweep"] = append(instances["sweep"], w.run(incident("sweep")))
 	}
 	w.follow()
-	w.take(w.alerts) // of lic-switch, which only observes
+	w.deliver(w.alerts, w.publishFn) // of lic-switch, which only observes
 
 	// The incidents.
 	keep("lic-typo", func(c *license.Configuration) { c.Count = count(1) })
