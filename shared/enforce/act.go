@@ -170,15 +170,16 @@ func (e *Enforcer) takeAway(ctx context.Context, p *ledger.PendingAction, seen l
 	}
 }
 
-// lower makes a group smaller by one. What it is to be is kept before, so that a
-// second try does not make it smaller by two.
+// lower makes a group smaller by one. What it is to be is kept before, and that it
+// was done after, so that a second try does not make it smaller by two, also where
+// the group grew again meanwhile.
 func (e *Enforcer) lower(ctx context.Context, p *ledger.PendingAction, entry *ledger.JournalEntry) error {
 	s, _ := scopeOf(p.Instance)
-	now, err := e.Groups.Capacity(ctx, s, entry.Group)
-	if err != nil {
-		return err
-	}
 	if p.Capacity == nil {
+		now, err := e.Groups.Capacity(ctx, s, entry.Group)
+		if err != nil {
+			return err
+		}
 		if now.Desired <= now.Min {
 			return ErrMinimum
 		}
@@ -189,10 +190,20 @@ func (e *Enforcer) lower(ctx context.Context, p *ledger.PendingAction, entry *le
 		}
 	}
 	entry.Capacity = &[2]int32{*p.Capacity + 1, *p.Capacity}
-	if now.Desired != *p.Capacity+1 { // it was done, or the group has another size for another reason
+	if p.Lowered {
 		return nil
 	}
-	return e.Groups.SetCapacity(ctx, s, entry.Group, *p.Capacity)
+	now, err := e.Groups.Capacity(ctx, s, entry.Group)
+	if err != nil {
+		return err
+	}
+	if now.Desired == *p.Capacity+1 { // else it was done, or the group has another size for another reason
+		if err := e.Groups.SetCapacity(ctx, s, entry.Group, *p.Capacity); err != nil {
+			return err
+		}
+	}
+	p.Lowered = true
+	return e.Store.PutAction(ctx, *p)
 }
 
 // settle records the outcomes in the license and then drops their actions: a

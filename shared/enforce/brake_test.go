@@ -9,6 +9,7 @@ import (
 
 	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
+	"licenseguard/shared/ledger/ledgertest"
 	"licenseguard/shared/license"
 	"licenseguard/shared/track"
 )
@@ -127,6 +128,34 @@ func TestAGroupIsMadeSmallerOnce(t *testing.T) {
 	f.must(f.operator().Undo(context.Background(), last))
 	if f.pass(time.Hour); g.desired != 5 {
 		t.Errorf("desired %d after the undo; want 5", g.desired)
+	}
+}
+
+// TestAGroupThatGrewAgain: the outcome of a lower capacity is not recorded, and the
+// group grows by one before the next try: it is not made smaller again.
+func TestAGroupThatGrewAgain(t *testing.T) {
+	t.Parallel()
+	g := &groups{desired: 5, min: 1}
+	f := grouped(t, g)
+	failed := false
+	f.Enforcer.Store = ledgertest.Faulty(f.store, func(op string) (before, after error) {
+		if op == "Commit" && g.desired == 4 && !failed {
+			failed = true
+			g.desired++ // by a scaling policy
+			return errors.New("no connection"), nil
+		}
+		return nil, nil
+	})
+	for range 30 {
+		for _, c := range f.queue {
+			f.must(f.Queue(context.Background(), c))
+		}
+		f.queue = nil
+		_, _ = f.Run(context.Background()) // one fails
+		f.now = f.now.Add(time.Minute)
+	}
+	if !failed || g.desired != 5 || f.pending() != 0 {
+		t.Errorf("failed %v, desired %d, %d pending; want the group left at 5 and the action done", failed, g.desired, f.pending())
 	}
 }
 

@@ -99,6 +99,7 @@ type PendingAction struct {
 	// Capacity is what the group's desired capacity is to be, once that is known: so
 	// a second try does not lower it twice.
 	Capacity *int32 `json:",omitempty"`
+	Lowered  bool   `json:",omitempty"` // it has that capacity, or had
 	// Undo is what is to be taken back; nil: nothing is.
 	Undo *JournalEntry `json:",omitempty"`
 	By   string        `json:",omitempty"` // who asked for the undo

@@ -64,6 +64,7 @@ type act struct {
 	launch  time.Time
 	at      time.Time
 	action  license.Mode
+	by      *process
 }
 
 // sizes are the instance types of the world, as EC2's documentation has them.

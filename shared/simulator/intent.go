@@ -170,10 +170,12 @@ func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	} else {
 		s.stats.Tags++
 	}
-	a := act{license: of, id: id, launch: g.launch, at: s.now, action: action}
+	a := act{license: of, id: id, launch: g.launch, at: s.now, action: action, by: p}
 	if at := slices.IndexFunc(s.cloud.journal, func(b act) bool { return b.license == of && b.id == id && b.launch.Equal(g.launch) }); at >= 0 {
-		again := s.approvals[holding{of, id}].at.After(s.cloud.journal[at].at) // a person wants it once more
-		if action == license.Lower && s.cloud.journal[at].action == license.Lower && !again {
+		before := s.cloud.journal[at]
+		again := s.approvals[holding{of, id}].at.After(before.at) || // a person wants it once more
+			before.by.crashed || before.by.hurt // it could not note what it did
+		if action == license.Lower && before.action == license.Lower && !again {
 			s.violate("the group of %s is made smaller twice for %s", id.AWSID(), of)
 		}
 		if stop {
