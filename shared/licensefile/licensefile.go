@@ -77,6 +77,11 @@ type enforcement struct {
 	Mode           string  `yaml:"mode"`
 	ActionsPerHour *number `yaml:"actionsPerHour"`
 	Settle         string  `yaml:"settle"`
+	Grace          string  `yaml:"grace"`
+	Hours          string  `yaml:"hours"`
+	AutoScaling    string  `yaml:"autoScaling"`
+	EscalateAfter  string  `yaml:"escalateAfter"`
+	TagsExempt     bool    `yaml:"tagsExempt"`
 	RestartGrace   string  `yaml:"restartGrace"`
 }
 
@@ -179,7 +184,6 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 	c := license.Configuration{
 		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
 		HardLimit: e.HardLimit, Status: license.Status(e.Status), Tags: e.Tags,
-		Enforcement: license.Enforcement{Mode: license.Mode(e.Enforcement.Mode)},
 	}
 	for key, value := range e.Tags {
 		if key == "" || len(key) > 128 || len(value) > 256 {
@@ -203,25 +207,12 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 		}
 		c.Count = &n
 	}
-	if a := e.Enforcement.ActionsPerHour; a != nil {
-		n, err := a.value("enforcement.actionsPerHour")
-		if err != nil {
-			return c, err
-		}
-		if n == 0 { // the zero value would stand for the default
-			return c, &license.FieldError{Field: "enforcement.actionsPerHour", Value: "0", Want: "give 1 to 1000; mode observe acts on nothing"}
-		}
-		c.Enforcement.ActionsPerHour = int(n)
-	}
 	if c.ID == "" {
 		c.ID = IDOf(account, region, e.Name)
 	}
 	c.ARN = fmt.Sprintf("arn:aws:license-manager:%s:%s:license-configuration:%s", region, account, c.ID)
 	var err error
-	if c.Enforcement.Settle, err = duration("enforcement.settle", e.Enforcement.Settle, license.DefaultSettle); err != nil {
-		return c, err
-	}
-	if c.Enforcement.RestartGrace, err = duration("enforcement.restartGrace", e.Enforcement.RestartGrace, license.DefaultRestartGrace); err != nil {
+	if c.Enforcement, err = e.Enforcement.enforcement(); err != nil {
 		return c, err
 	}
 	if c.Expiry, err = date("expiry", e.Expiry); err != nil {
@@ -240,6 +231,41 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 		c.Associations = append(c.Associations, one)
 	}
 	return c.Normalized()
+}
+
+func (e enforcement) enforcement() (license.Enforcement, error) {
+	out := license.Enforcement{Mode: license.Mode(e.Mode), AutoScaling: license.AutoScalingPolicy(e.AutoScaling), TagsExempt: e.TagsExempt}
+	if a := e.ActionsPerHour; a != nil {
+		n, err := a.value("enforcement.actionsPerHour")
+		if err != nil {
+			return out, err
+		}
+		if n == 0 { // the zero value would stand for the default
+			return out, &license.FieldError{Field: "enforcement.actionsPerHour", Value: "0", Want: "give 1 to 1000; mode observe acts on nothing"}
+		}
+		out.ActionsPerHour = int(n)
+	}
+	for _, t := range []struct {
+		field, text string
+		otherwise   time.Duration
+		to          *time.Duration
+	}{
+		{"settle", e.Settle, license.DefaultSettle, &out.Settle},
+		{"grace", e.Grace, 0, &out.Grace},
+		{"escalateAfter", e.EscalateAfter, license.DefaultEscalateAfter, &out.EscalateAfter},
+		{"restartGrace", e.RestartGrace, license.DefaultRestartGrace, &out.RestartGrace},
+	} {
+		var err error
+		if *t.to, err = duration("enforcement."+t.field, t.text, t.otherwise); err != nil {
+			return out, err
+		}
+	}
+	if out.EscalateAfter == 0 { // as above
+		return out, &license.FieldError{Field: "enforcement.escalateAfter", Value: e.EscalateAfter, Want: "give 1h to 720h"}
+	}
+	var err error
+	out.Hours, err = license.ParseHours(e.Hours)
+	return out, err
 }
 
 func (a association) association() (license.Association, error) {
