@@ -238,6 +238,11 @@ func fields(c *license.Configuration) []field {
 		{"enforcement.mode", string(c.Enforcement.Mode)},
 		{"enforcement.actionsPerHour", fmt.Sprint(c.Enforcement.ActionsPerHour)},
 		{"enforcement.settle", c.Enforcement.Settle.String()},
+		{"enforcement.grace", c.Enforcement.Grace.String()},
+		{"enforcement.hours", c.Enforcement.Hours.String()},
+		{"enforcement.autoScaling", string(c.Enforcement.AutoScaling)},
+		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
+		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
 		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
 		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -158,14 +159,43 @@ func (f *Fleet) Tag(_ context.Context, s track.Scope, id string, tags map[string
 		return fmt.Errorf("tag %s: %w", id, enforce.ErrGone)
 	}
 	merged := make(map[string]string, len(in.Tags)+len(tags))
-	for k, v := range in.Tags {
-		merged[k] = v
-	}
-	for k, v := range tags {
-		merged[k] = v
-	}
+	maps.Copy(merged, in.Tags)
+	maps.Copy(merged, tags)
 	in.Tags = merged
 	f.instances[key] = in
+	return nil
+}
+
+// Untag implements enforce.Instances.
+func (f *Fleet) Untag(_ context.Context, s track.Scope, id string, keys []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := license.NewResourceID(s.Account, s.Region, id)
+	in, ok := f.instances[key]
+	if !ok {
+		return fmt.Errorf("untag %s: %w", id, enforce.ErrGone)
+	}
+	in.Tags = maps.Clone(in.Tags)
+	for _, k := range keys {
+		delete(in.Tags, k)
+	}
+	f.instances[key] = in
+	return nil
+}
+
+// Start implements enforce.Instances.
+func (f *Fleet) Start(_ context.Context, s track.Scope, id string) error {
+	in, ok := f.Get(license.NewResourceID(s.Account, s.Region, id))
+	switch {
+	case !ok:
+		return fmt.Errorf("start %s: %w", id, enforce.ErrGone)
+	case in.State == license.Stopping:
+		return fmt.Errorf("start %s: %w", id, enforce.ErrNotYet)
+	case in.State == license.Stopped:
+		f.Set(in, license.Pending)
+		in, _ = f.Get(in.ID)
+		f.Set(in, license.Running)
+	}
 	return nil
 }
 
