@@ -180,8 +180,12 @@ func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.
 		return err
 	}
 	if len(entries) > 0 {
+		approvers, err := approvers(ctx, p.Store, entries)
+		if err != nil {
+			return err
+		}
 		console.Section(out, "What was, or would have been, done to instances")
-		console.Journal(out, entries, all.names())
+		console.Journal(out, entries, all.names(), approvers)
 	}
 	if len(p.Alerts) > 0 {
 		console.Section(out, "Alerts sent")

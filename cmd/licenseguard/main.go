@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -36,7 +37,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{
+	return slices.Concat([]command{
 		{"demo", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "play a fleet's day, or count your own fleet", demo},
 		{"up", "[--fleet FILE --licenses FILE [--hosts FILE]] [--dir DIR]", "keep running: watch the files and an inbox of events", up},
 		{"positions", "[--dir DIR | --stack NAME] [--json]", "what is licensed, in use, covered and over", positions},
@@ -48,7 +49,19 @@ func commands() []command {
 		{"apply", "[--stack NAME] [--dry-run] [--json] FILE", "bring a deployed ledger in line with a file of licenses", apply},
 		{"sweep", "[--stack NAME] [--json]", "observe everything now, in the deployed function", sweep},
 		{"doctor", "[--stack NAME] [--wait TIME] [--json]", "what a deployment still lacks; exit 1 if anything", examine},
+	}, enforcementCommands(), exemptionCommands())
+}
+
+// find returns the command that the arguments begin with, and what follows. The
+// name of some is two words.
+func find(args []string) (c command, rest []string, ok bool) {
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], true
+		}
 	}
+	return command{}, nil, false
 }
 
 func main() {
@@ -62,27 +75,44 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		help(out)
 		return exitOK
 	}
+	c, rest, ok := find(args)
+	if !ok {
+		return unknown(args, out, errs)
+	}
+	err := c.run(ctx, rest, out)
+	var input *inputError
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		help(out)
+		return exitOK
+	case err == nil:
+		return exitOK
+	case errors.As(err, &input):
+		fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
+		return exitUsage
+	default:
+		fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
+		return exitError
+	}
+}
+
+// unknown says what there is instead of what was typed.
+func unknown(args []string, out, errs io.Writer) int {
+	var verbs []string
 	for _, c := range commands() {
-		if c.name != args[0] {
-			continue
-		}
-		err := c.run(ctx, args[1:], out)
-		var input *inputError
-		switch {
-		case errors.Is(err, flag.ErrHelp):
-			help(out)
-			return exitOK
-		case err == nil:
-			return exitOK
-		case errors.As(err, &input):
-			fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
-			return exitUsage
-		default:
-			fmt.Fprintf(errs, "licenseguard %s: %v\n", c.name, err)
-			return exitError
+		if group, verb, _ := strings.Cut(c.name, " "); group == args[0] {
+			verbs = append(verbs, verb)
 		}
 	}
-	fmt.Fprintf(errs, "licenseguard: there is no command %q; see licenseguard help\n", args[0])
+	switch {
+	case len(verbs) > 0 && slices.ContainsFunc(args[1:], func(a string) bool { return a == "-h" || a == "--help" || a == "help" }):
+		help(out)
+		return exitOK
+	case len(verbs) > 0:
+		fmt.Fprintf(errs, "licenseguard %s: say what to do: %s; see licenseguard help\n", args[0], strings.Join(verbs, ", "))
+	default:
+		fmt.Fprintf(errs, "licenseguard: there is no command %q; see licenseguard help\n", args[0])
+	}
 	return exitUsage
 }
 

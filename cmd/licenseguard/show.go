@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -75,6 +76,12 @@ type opened struct {
 // Close lets the ledger go.
 func (o opened) Close() error { return o.close() }
 
+func (r *reader) flags(set *flag.FlagSet) {
+	set.StringVar(&r.dir, "dir", "", "folder of the ledger")
+	set.StringVar(&r.stack, "stack", "", "deployed stack whose ledger it is")
+	set.BoolVar(&r.json, "json", false, "print JSON")
+}
+
 // open reads the flags and opens the ledger that they name.
 func (r *reader) open(ctx context.Context, name string, args []string, most int) (opened, []string, error) {
 	return r.openWith(ctx, name, args, most, func(*flag.FlagSet) {})
@@ -84,46 +91,58 @@ func (r *reader) open(ctx context.Context, name string, args []string, most int)
 func (r *reader) openWith(ctx context.Context, name string, args []string, most int, more func(*flag.FlagSet)) (opened, []string, error) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	more(set)
-	set.StringVar(&r.dir, "dir", "", "folder of the ledger")
-	set.StringVar(&r.stack, "stack", "", "deployed stack whose ledger is read")
-	set.BoolVar(&r.json, "json", false, "print JSON")
+	r.flags(set)
 	rest, err := parse(set, args, most)
 	if err != nil {
 		return opened{}, nil, err
 	}
+	store, err := r.ledger(ctx)
+	return store, rest, err
+}
+
+// ledger opens the ledger that the flags name.
+func (r *reader) ledger(ctx context.Context) (opened, error) {
 	if r.stack == "" {
-		store, err := openFolder(r.dir)
-		return store, rest, err
+		return openFolder(r.dir)
 	}
 	if r.dir != "" {
-		return opened{}, nil, badInput("give --dir or --stack, not both")
+		return opened{}, badInput("give --dir or --stack, not both")
 	}
 	c, err := connect(ctx, r.stack)
 	if err != nil {
-		return opened{}, nil, err
+		return opened{}, err
 	}
-	return opened{c.ledger(), func() error { return nil }}, rest, nil
+	return opened{c.ledger(), func() error { return nil }}, nil
 }
 
-// openFolder opens the ledger in a folder. Without one, it is the folder that
-// make up or a demonstration left.
+// openFolder opens the ledger in a folder.
 func openFolder(dir string) (opened, error) {
+	dir, err := findFolder(dir)
+	if err != nil {
+		return opened{}, err
+	}
+	store, err := boltledger.Open(filepath.Join(dir, ledgerFile), boltledger.Options{})
+	if err != nil {
+		return opened{}, err
+	}
+	return opened{store, store.Close}, nil
+}
+
+const ledgerFile = "ledger.db"
+
+// findFolder returns a folder that has a ledger. Without one, it is the folder
+// that make up or a demonstration left.
+func findFolder(dir string) (string, error) {
 	candidates := []string{dir}
 	if dir == "" {
 		candidates = []string{defaultDir, filepath.Join(defaultDir, "fleet"), filepath.Join(defaultDir, "demo")}
 	}
 	for _, dir := range candidates {
-		path := filepath.Join(dir, "ledger.db")
-		if _, err := os.Stat(path); err != nil {
-			continue
+		if _, err := os.Stat(filepath.Join(dir, ledgerFile)); err == nil {
+			return dir, nil
 		}
-		store, err := boltledger.Open(path, boltledger.Options{})
-		if err != nil {
-			return opened{}, err
-		}
-		return opened{store, store.Close}, nil
 	}
-	return opened{}, badInput("no ledger in %s; make one with make demo or make up", strings.Join(candidates, ", "))
+	return "", badInput("no ledger in %s; make one with make demo or make up", strings.Join(candidates, ", "))
 }
 
 func positions(ctx context.Context, args []string, out io.Writer) error {
@@ -307,8 +326,29 @@ func journal(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	console.Journal(out, entries, all.names())
+	approvers, err := approvers(ctx, store, entries)
+	if err != nil {
+		return err
+	}
+	console.Journal(out, entries, all.names(), approvers)
 	return nil
+}
+
+// approvers gives who approved the plans of entries, by their hashes.
+func approvers(ctx context.Context, store ledger.Store, entries []ledger.JournalEntry) (map[string]string, error) {
+	found := make(map[string]string)
+	for i := range entries {
+		hash := entries[i].Plan
+		if _, known := found[hash]; known || hash == "" {
+			continue
+		}
+		p, err := store.LoadPlan(ctx, hash)
+		if err != nil && !errors.Is(err, ledger.ErrNoPlan) {
+			return nil, err
+		}
+		found[hash] = p.ApprovedBy
+	}
+	return found, nil
 }
 
 func check(_ context.Context, args []string, out io.Writer) error {

@@ -118,8 +118,9 @@ func Usage(w io.Writer, usages []snapshot.Usage) {
 	table(w, "RESOURCE\tNAME\tLICENSES\tVERDICT\tSTATUS\tTHROUGH\tWHY", rows)
 }
 
-// Journal prints what enforcement did. names gives the licenses' names by id.
-func Journal(w io.Writer, entries []ledger.JournalEntry, names map[string]string) {
+// Journal prints what enforcement did. names gives the licenses' names by id, and
+// approvers who approved a plan, by its hash.
+func Journal(w io.Writer, entries []ledger.JournalEntry, names, approvers map[string]string) {
 	if len(entries) == 0 {
 		fmt.Fprintln(w, "nothing was done, and nothing would have been")
 		return
@@ -127,6 +128,15 @@ func Journal(w io.Writer, entries []ledger.JournalEntry, names map[string]string
 	rows := make([][]string, len(entries))
 	for i, e := range entries {
 		why := e.Why
+		switch {
+		case e.By != "":
+			why = "by " + e.By + "; " + why
+		case e.Plan != "":
+			why = fmt.Sprintf("approved by %s, plan %s; %s", cmp.Or(approvers[e.Plan], "a person"), e.Plan, why)
+		}
+		if !e.Undone.IsZero() {
+			why = "undone " + e.Undone.UTC().Format(minute) + "; " + why
+		}
 		if e.Guard != ledger.Unguarded {
 			why += "; not stopped: " + string(e.Guard)
 		}

@@ -12,6 +12,8 @@ import (
 
 	"licenseguard/cmd/licenseguard/internal/fleet"
 	"licenseguard/cmd/licenseguard/internal/pipeline"
+	"licenseguard/shared/catalog"
+	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/track"
@@ -120,6 +122,10 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
+func (w *world) operator() *enforce.Operator {
+	return &enforce.Operator{Store: w.p.Store, Catalog: catalog.Embedded(), Now: func() time.Time { return w.now }, By: "alice"}
+}
+
 func (w *world) license() *ledger.License {
 	w.t.Helper()
 	l, err := w.p.Store.Load(context.Background(), "lic-test")
@@ -180,6 +186,7 @@ func TestHardLimitOfTenAndFortyLaunches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.configure(nil)
+	w.must(w.operator().Limit(context.Background(), ledger.Limits{AccountPerHour: 1000, FleetLeast: 1000})) // the license's budget alone
 	w.now = w.now.Add(time.Minute)
 	w.launch(40)
 
@@ -201,7 +208,16 @@ func TestHardLimitOfTenAndFortyLaunches(t *testing.T) {
 		t.Errorf("alerts %q, want one", alerts)
 	}
 
-	w.pass(4 * time.Hour)
+	w.pass(3 * time.Hour)
+	w.wantStops(10) // the budget ran out, which opened the breaker
+	for range 2 {
+		_, held, err := w.operator().Resume(context.Background(), ledger.LicenseScope("lic-test"))
+		w.must(err)
+		if !held {
+			t.Error("the breaker is closed while more wait than the budget has room for")
+		}
+		w.pass(90 * time.Minute)
+	}
 	w.wantStops(30)
 	for id, n := range w.stopped {
 		if n != 1 {

@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+	"licenseguard/shared/telemetry"
+)
+
+const where = "[--dir DIR | --stack NAME]"
+
+// enforcementCommands are what only a person may do about enforcement.
+func enforcementCommands() []command {
+	return []command{
+		{"enforcement plan", where + " [--json]", "what enforcement does by itself, and what waits for your approval", planEnforcement},
+		{"enforcement apply", where + " [--as NAME] HASH", "approve what a plan lists, if nothing moved since", applyEnforcement},
+		{"enforcement status", where + " [--json]", "what holds enforcement, what is left of the budgets, what is pending", showEnforcement},
+		{"enforcement pause", where + " [--license NAME | --account ID] [--why TEXT]", "touch no instance until resume", pauseEnforcement},
+		{"enforcement resume", where + " [--license NAME | --account ID]", "end a pause, or what a breaker began", resumeEnforcement},
+		{"enforcement undo", where + " INSTANCE | --plan HASH | --since TIME [--yes]", "take back what was done; without --yes only list it", undoEnforcement},
+		{"enforcement limits", where + " [--account-per-hour N] [--fleet-percent N] …", "show the budgets and the breaker's thresholds, or set them", limitEnforcement},
+	}
+}
+
+func planEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	return decide(ctx, &d, flag.NewFlagSet("plan", flag.ContinueOnError), args, 0, out, func(desk *desk, _ []string) error {
+		p, err := desk.Plan(ctx)
+		if err != nil {
+			return err
+		}
+		if d.json {
+			return console.JSON(out, p)
+		}
+		console.Plan(out, p)
+		brakes, err := desk.store.LoadBrakes(ctx)
+		if err != nil {
+			return err
+		}
+		desk.held(brakes.Holds)
+		waiting := 0
+		for i := range p.Licenses {
+			waiting += p.Licenses[i].Waiting()
+		}
+		if waiting == 0 {
+			desk.say("Plan %s: nothing waits for approval.", p.Hash)
+			return nil
+		}
+		desk.say("Plan %s: %s for approval. To approve all of it:\n  licenseguard enforcement apply %s%s",
+			p.Hash, plural(waiting, "answer waits", "answers wait"), p.Hash, desk.where)
+		return nil
+	})
+}
+
+func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	return decide(ctx, &d, flag.NewFlagSet("apply", flag.ContinueOnError), args, 1, out, func(desk *desk, rest []string) error {
+		if len(rest) == 0 {
+			return badInput("give the hash of a plan; licenseguard enforcement plan%s prints it", desk.where)
+		}
+		_, approved, err := desk.Apply(ctx, rest[0])
+		if errors.Is(err, ledger.ErrNoPlan) {
+			return badInput("there is no plan %q; licenseguard enforcement plan%s makes one and prints its hash", rest[0], desk.where)
+		}
+		if err != nil && approved > 0 {
+			desk.say("Before it failed, %s approved; licenseguard enforcement undo --plan %s --yes%s takes that back.",
+				plural(approved, "answer was", "answers were"), rest[0], desk.where)
+		}
+		switch {
+		case err != nil:
+			return err
+		case approved == 0:
+			desk.say("Nothing of plan %s waits for approval.", rest[0])
+			return nil
+		}
+		desk.say("Approved as %s: %s of plan %s, for a day.\nIt is done within the budgets. %s",
+			telemetry.Clean(desk.By, 400), plural(approved, "answer", "answers"), rest[0], desk.soon)
+		brakes, err := desk.store.LoadBrakes(ctx)
+		if err != nil {
+			return err
+		}
+		desk.held(brakes.Holds)
+		desk.say("To see how far it is:  licenseguard enforcement status%s\nTo hold it:            licenseguard enforcement pause%s\nTo take it back:       licenseguard enforcement undo --plan %s --yes%s",
+			desk.where, desk.where, rest[0], desk.where)
+		return nil
+	})
+}
+
+// standing is how enforcement stands.
+type standing struct {
+	Holds   []ledger.Hold
+	Budgets []console.Budget
+	Fleet   map[string]int // by account, at the last sweep
+	Pending []ledger.PendingAction
+	Undos   []ledger.PendingAction
+	Limits  ledger.Limits
+}
+
+func (d *desk) standing(ctx context.Context, now time.Time) (standing, error) {
+	b, err := d.store.LoadBrakes(ctx)
+	if err != nil {
+		return standing{}, err
+	}
+	s := standing{Holds: b.Holds, Fleet: b.Fleet, Limits: b.Limits.OrDefault(), Pending: []ledger.PendingAction{}, Undos: []ledger.PendingAction{}}
+	all, err := d.store.PendingActions(ctx)
+	if err != nil {
+		return s, err
+	}
+	slices.SortStableFunc(all, func(x, y ledger.PendingAction) int { return x.NotBefore.Compare(y.NotBefore) })
+	accounts := make(map[string]bool)
+	for account := range b.Fleet {
+		accounts[account] = true
+	}
+	for _, spent := range b.Spent {
+		account, _, _ := spent.Instance.Parts()
+		accounts[account] = true
+	}
+	for _, p := range all {
+		account, _, _ := p.Instance.Parts()
+		accounts[account] = true
+		if p.Undo != nil {
+			s.Undos = append(s.Undos, p)
+		} else {
+			s.Pending = append(s.Pending, p)
+		}
+	}
+	s.Budgets = append(s.Budgets, fleetBudget(b, now))
+	for _, account := range slices.Sorted(maps.Keys(accounts)) {
+		most, spent, _, _ := b.Budget(account, now)
+		s.Budgets = append(s.Budgets, console.Budget{Scope: ledger.AccountScope(account), Spent: spent, Most: most, Reason: "account-per-hour"})
+	}
+	return s, d.licenseBudgets(ctx, &s, now)
+}
+
+func fleetBudget(b *ledger.Brakes, now time.Time) console.Budget {
+	_, _, most, spent := b.Budget("", now)
+	limits := b.Limits.OrDefault()
+	return console.Budget{Scope: ledger.ScopeAll, Spent: spent, Most: most,
+		Reason: fmt.Sprintf("%d%% of %s, at least %d", limits.FleetPercent, plural(fleetSize(b.Fleet), "instance", "instances"), limits.FleetLeast)}
+}
+
+func fleetSize(fleet map[string]int) (n int) {
+	for _, one := range fleet {
+		n += one
+	}
+	return n
+}
+
+// licenseBudgets adds those of the licenses that act.
+func (d *desk) licenseBudgets(ctx context.Context, s *standing, now time.Time) error {
+	configurations, _, err := d.store.Configurations(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range configurations {
+		c := &configurations[i]
+		if !c.HardLimit || c.Enforcement.Mode == license.Observe {
+			continue
+		}
+		l, err := d.store.Load(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		room, _ := l.Room(now)
+		most := c.Enforcement.ActionsPerHour
+		s.Budgets = append(s.Budgets, console.Budget{Scope: ledger.LicenseScope(c.ID), Spent: most - room, Most: most, Reason: "actionsPerHour of " + c.Name})
+	}
+	return nil
+}
+
+func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	return decide(ctx, &d, flag.NewFlagSet("status", flag.ContinueOnError), args, 0, out, func(desk *desk, _ []string) error {
+		s, err := desk.standing(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		if d.json {
+			return console.JSON(out, s)
+		}
+		names, err := desk.names(ctx)
+		if err != nil {
+			return err
+		}
+		if len(s.Holds) == 0 {
+			desk.say("Nothing holds enforcement.")
+		}
+		desk.held(s.Holds)
+		desk.say("\nBudgets: what was taken away, of at most so many in any 60 minutes")
+		console.Budgets(out, s.Budgets)
+		if len(s.Fleet) == 0 {
+			desk.say("No sweep has counted the fleet yet.")
+		} else {
+			desk.say("At the last sweep %s used a license.", plural(fleetSize(s.Fleet), "instance", "instances"))
+		}
+		for _, list := range []struct {
+			title, none string
+			of          []ledger.PendingAction
+		}{{"Pending answers", "No answer is pending.", s.Pending}, {"Pending undos", "No undo is pending.", s.Undos}} {
+			if len(list.of) == 0 {
+				desk.say("\n%s", list.none)
+				continue
+			}
+			desk.say("\n%s", list.title)
+			console.Pending(out, list.of, names)
+		}
+		return nil
+	})
+}
+
+// scoped are the flags that say what a pause is about.
+type scoped struct{ license, account string }
+
+func (s *scoped) flags(set *flag.FlagSet) {
+	set.StringVar(&s.license, "license", "", "name or id of one license")
+	set.StringVar(&s.account, "account", "", "one account")
+}
+
+// scope returns what the flags name; all if they name nothing. A license that is
+// gone may still be held.
+func (s *scoped) scope(ctx context.Context, d *desk, holds []ledger.Hold) (ledger.Scope, error) {
+	switch {
+	case s.license != "" && s.account != "":
+		return "", badInput("give --license or --account, not both")
+	case s.account != "":
+		return ledger.ParseScope(string(ledger.AccountScope(s.account)))
+	case s.license == "":
+		return ledger.ScopeAll, nil
+	}
+	gone := ledger.LicenseScope(s.license)
+	if slices.ContainsFunc(holds, func(h ledger.Hold) bool { return h.Scope == gone }) {
+		return gone, nil
+	}
+	id, err := d.license(ctx, s.license)
+	return ledger.LicenseScope(id), err
+}
+
+func pauseEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	var s scoped
+	set := flag.NewFlagSet("pause", flag.ContinueOnError)
+	s.flags(set)
+	why := set.String("why", "", "the reason, for the record")
+	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+		scope, err := s.scope(ctx, desk, nil)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(*why) == "" {
+			*why = "no reason given"
+		}
+		changed, err := desk.Pause(ctx, scope, telemetry.Clean(*why, 400))
+		if err != nil {
+			return err
+		}
+		brakes, err := desk.store.LoadBrakes(ctx)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			desk.say("%s was held already, and stays so.", scope)
+		} else {
+			desk.say("Paused %s as %s. Counting and alerts go on, and so does undo.", scope, telemetry.Clean(desk.By, 400))
+		}
+		desk.held(brakes.Holds)
+		desk.say("To end it:  licenseguard enforcement resume%s%s", s.typed(), desk.where)
+		return nil
+	})
+}
+
+// typed writes the flags as they were given.
+func (s *scoped) typed() string {
+	switch {
+	case s.license != "":
+		return " --license " + quoted(s.license)
+	case s.account != "":
+		return " --account " + quoted(s.account)
+	default:
+		return ""
+	}
+}
+
+func resumeEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	var s scoped
+	set := flag.NewFlagSet("resume", flag.ContinueOnError)
+	s.flags(set)
+	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+		brakes, err := desk.store.LoadBrakes(ctx)
+		if err != nil {
+			return err
+		}
+		scope, err := s.scope(ctx, desk, brakes.Holds)
+		if err != nil {
+			return err
+		}
+		ended, ok, err := desk.Resume(ctx, scope)
+		if err != nil {
+			return err
+		}
+		if brakes, err = desk.store.LoadBrakes(ctx); err != nil {
+			return err
+		}
+		switch {
+		case !ok:
+			desk.say("%s was not held; nothing changed.", scope)
+		default:
+			desk.say("Resumed as %s. It was: %s", telemetry.Clean(desk.By, 400), telemetry.Clean(ended.String(), 400))
+		}
+		if len(brakes.Holds) == 0 {
+			desk.say("Nothing holds enforcement any more.")
+			return nil
+		}
+		desk.held(brakes.Holds)
+		return nil
+	})
+}

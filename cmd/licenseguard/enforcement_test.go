@@ -1,0 +1,476 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"licenseguard/cmd/licenseguard/internal/fleet"
+	"licenseguard/cmd/licenseguard/internal/pipeline"
+	"licenseguard/shared/adapter/boltledger"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+// account is an account with licenseguard in it, in a folder, on the clock of a
+// synctest bubble. Between its turns the folder is free for the commands.
+type account struct {
+	t     *testing.T
+	dir   string
+	fleet *fleet.Fleet
+	sent  [][]byte
+}
+
+const testImage = "ami-0123456789abcdef0"
+
+// overrun plays an account of six instances under a license of 10 that is
+// lowered to 4, in mode stop: two wait for a person. Then it plays the test.
+func overrun(t *testing.T, test func(*account)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{t: t, dir: dir, fleet: fleet.New(time.Now, nil, nil)}
+		a.fleet.Changed = func(id license.ResourceID, state license.State, at time.Time) {
+			a.sent = append(a.sent, fmt.Appendf(nil, `{"version":"0","id":"e-%d","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","account":%q,"time":%q,"region":%q,"resources":[],"detail":{"instance-id":%q,"state":%q}}`,
+				len(a.sent), testAccount, at.UTC().Format(time.RFC3339), testRegion, id.AWSID(), state))
+		}
+		a.configure(func(c *license.Configuration) {})
+		time.Sleep(time.Minute)
+		for i := range 6 {
+			a.launch(i)
+		}
+		a.pass(20 * time.Minute)
+		a.sweep()
+		a.configure(func(c *license.Configuration) { c.Count = new(int64(4)) })
+		a.pass(5 * time.Minute)
+		test(a)
+	})
+}
+
+// turn opens the folder for licenseguard's own work.
+func (a *account) turn(work func(*pipeline.Pipeline) error) {
+	a.t.Helper()
+	p, err := pipeline.Open(pipeline.Options{Dir: a.dir, Volatile: true, Fleet: a.fleet, Accounts: []string{testAccount}, Region: testRegion,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer p.Close()
+	if err := work(p); err != nil {
+		a.t.Fatal(err)
+	}
+	for len(a.sent) > 0 {
+		sent := a.sent
+		a.sent = nil
+		for _, body := range sent {
+			p.Send(body)
+		}
+		if err := p.Drain(a.t.Context()); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+}
+
+func (a *account) configure(change func(*license.Configuration)) {
+	a.t.Helper()
+	c := license.Configuration{ID: "lic-test", Name: "Test", CountingType: license.CountInstance, Count: new(int64(10)), HardLimit: true,
+		Associations: []license.Association{{Kind: license.ByAMI, Value: testImage}},
+		Enforcement:  license.Enforcement{Mode: license.Stop, ActionsPerHour: 10, Settle: 2 * time.Minute, RestartGrace: 15 * time.Minute}}
+	change(&c)
+	a.turn(func(p *pipeline.Pipeline) error {
+		_, err := p.Tracker.Configure(a.t.Context(), c, "tester")
+		return err
+	})
+	time.Sleep(time.Second) // what comes next is not of the same instant
+}
+
+func (a *account) sweep() {
+	a.t.Helper()
+	a.turn(func(p *pipeline.Pipeline) error { _, err := p.Sweep(a.t.Context()); return err })
+}
+
+func machine(n int) license.Instance {
+	return license.Instance{ID: license.NewResourceID(testAccount, testRegion, machineID(n)), Type: "m5.large", ImageID: testImage,
+		Tenancy: license.TenancyDefault, CPUOptions: license.CPUOptions{Cores: 1, ThreadsPerCore: 2}}
+}
+
+func machineID(n int) string { return fmt.Sprintf("i-%017x", n) }
+
+func (a *account) launch(n int) {
+	a.t.Helper()
+	a.fleet.Set(machine(n), license.Pending)
+	time.Sleep(time.Second)
+	a.set(n, license.Running)
+}
+
+func (a *account) set(n int, state license.State) {
+	a.t.Helper()
+	in, _ := a.fleet.Get(machine(n).ID)
+	a.fleet.Set(in, state)
+	a.turn(func(*pipeline.Pipeline) error { return nil })
+}
+
+// pass lets time pass with the one-minute schedule.
+func (a *account) pass(d time.Duration) {
+	a.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(time.Minute)
+		a.turn(func(p *pipeline.Pipeline) error { return p.Tick(a.t.Context()) })
+	}
+}
+
+// states tells which instances are in a state.
+func (a *account) states(state license.State) (ids []int) {
+	for n := range 20 {
+		if in, ok := a.fleet.Get(machine(n).ID); ok && in.State == state {
+			ids = append(ids, n)
+		}
+	}
+	return ids
+}
+
+func (a *account) wantStates(state license.State, want ...int) {
+	a.t.Helper()
+	if got := a.states(state); fmt.Sprint(got) != fmt.Sprint(want) {
+		a.t.Errorf("%s are %v, want %v", state, got, want)
+	}
+}
+
+// does runs a command on the folder, which has to work, and to say some words.
+func (a *account) does(command string, says ...string) string {
+	a.t.Helper()
+	return a.exits(exitOK, command, says...)
+}
+
+// exits runs a command whose arguments have no spaces but for _.
+func (a *account) exits(want int, command string, says ...string) string {
+	a.t.Helper()
+	args := strings.Fields(command)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "_", " ")
+	}
+	args = append(args, "--dir", a.dir)
+	code, out, errs := cli(a.t, args...)
+	if code != want {
+		a.t.Errorf("%s: exit code %d, want %d: %s%s", command, code, want, out, errs)
+	}
+	for _, s := range says {
+		if !strings.Contains(out+errs, s) {
+			a.t.Errorf("%s does not say %q:\n%s%s", command, s, out, errs)
+		}
+	}
+	for line := range strings.Lines(out) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 110 && !strings.Contains(line, a.dir) && !strings.HasPrefix(command, "journal") {
+			a.t.Errorf("%s prints a line of %d columns: %s", command, n, line)
+		}
+	}
+	return out
+}
+
+var hashOf = regexp.MustCompile(`enforcement apply ([0-9a-f]{12})`)
+
+// plan returns the hash of a plan in which something waits.
+func (a *account) plan(says ...string) string {
+	a.t.Helper()
+	out := a.does("enforcement plan", says...)
+	m := hashOf.FindStringSubmatch(out)
+	if m == nil {
+		a.t.Fatalf("no command that approves the plan:\n%s", out)
+	}
+	return m[1]
+}
+
+// TestFromPlanToUndo is the way that a person goes.
+func TestFromPlanToUndo(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		a.pass(time.Hour)
+		a.wantStates(license.Stopped) // a lowered count stops nothing by itself
+		hash := a.plan("Test (lic-test)", "4 licensed, 6 in use, 4 covered, 2 over, 0 against a rule; mode stop; rule version 1",
+			machineID(4), machineID(5), "over by change", "stop", "once approved", "m5.large: 1 Instance", "2 answers wait")
+		if again := a.plan(); again != hash {
+			t.Errorf("the same plan has the hashes %s and %s", hash, again)
+		}
+		a.does("enforcement apply "+hash+" --as alice", "Approved as alice: 2 answers of plan "+hash, "enforcement pause --dir", "undo --plan "+hash+" --yes")
+		a.does("enforcement status", machineID(4), machineID(5), "plan "+hash, "0 of 5")
+		a.does("enforcement plan", "nothing waits for approval")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 4, 5)
+		a.wantStates(license.Running, 0, 1, 2, 3)
+		a.does("enforcement status", "account/"+testAccount, "2 of 20", "2 of 5", "No answer is pending.", "6 instances used a license")
+		a.does("journal", "approved by alice, plan "+hash)
+
+		a.does("enforcement undo --plan "+hash, machineID(4), machineID(5), "start it, restore tags", "Nothing was undone", "--yes")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 4, 5) // it was only listed
+		a.does("enforcement undo --yes --plan "+hash+" --as bob", "Undoing 2 answers", "left alone for a day")
+		a.does("enforcement status", "undo stopped", "bob")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Running, 0, 1, 2, 3, 4, 5)
+		for n := range 6 {
+			if in, _ := a.fleet.Get(machine(n).ID); len(in.Tags) > 0 {
+				t.Errorf("%s still has the tags %v", in.ID, in.Tags)
+			}
+		}
+		a.does("journal", "undone 2000-01-01 01:37; approved by alice", "by bob; undo of stopped")
+		a.does("enforcement undo "+machineID(4)+" --yes", "nothing to undo")
+		a.pass(26 * time.Hour)
+		a.wantStates(license.Running, 0, 1, 2, 3, 4, 5) // after the day it is listed, not answered
+	})
+}
+
+// TestWhatMovedIsSaid: between plan and apply the world goes on.
+func TestWhatMovedIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		move func(*account)
+		says []string
+	}{
+		"a new instance": {func(a *account) { a.launch(9) }, []string{"in use was 6, is 7", machineID(9) + " is new on the list"}},
+		"another count": {func(a *account) {
+			a.configure(func(c *license.Configuration) { c.Count = new(int64(3)) })
+		}, []string{"the count was 4, is 3", machineID(3) + " is new on the list"}},
+		"another rule": {func(a *account) {
+			a.configure(func(c *license.Configuration) {
+				c.Count, c.Rules = new(int64(4)), []license.RuleVersion{{Text: []string{"#allowedTenancy=EC2-DedicatedHost"}}}
+			})
+		}, []string{"the rule version was 1, is 2", "against a rule was 0, is 6"}},
+		"one was started again": {func(a *account) {
+			a.set(5, license.Stopped)
+			a.set(5, license.Pending)
+			a.set(5, license.Running)
+		}, []string{machineID(5) + " was started again"}},
+		"one is gone": {func(a *account) { a.set(0, license.Terminated) }, []string{"over was 2, is 1", machineID(4) + " is not to be answered any more"}},
+		"another mode": {func(a *account) {
+			a.configure(func(c *license.Configuration) { c.Count, c.Enforcement.Mode = new(int64(4)), license.Tag })
+		}, []string{"the mode was stop, is tag"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overrun(t, func(a *account) {
+				hash := a.plan()
+				c.move(a)
+				out := a.exits(exitError, "enforcement apply "+hash, append(c.says, "plan "+hash+" is out of date", "Make a new plan")...)
+				if out != "" {
+					t.Errorf("it says more than the difference: %s", out)
+				}
+				if out := a.does("enforcement status"); strings.Contains(out, "plan "+hash) {
+					t.Errorf("something of the plan is pending:\n%s", out)
+				}
+				a.pass(10 * time.Minute)
+				for _, n := range a.states(license.Stopped) {
+					if n != 9 { // that one was launched over the limit
+						t.Errorf("%s was stopped", machineID(n))
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestPauseHoldsWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		hash := a.plan()
+		a.does("enforcement pause --why looking_at_it --as carol", "Paused all as carol", "looking at it", "enforcement resume --dir")
+		a.does("enforcement pause --license Test", "Paused license/lic-test")
+		a.does("enforcement pause --account "+testAccount, "Paused account/"+testAccount)
+		a.does("enforcement pause --license lic-test", "was held already")
+		a.does("enforcement plan", "Enforcement is held", "looking at it")
+		a.does("enforcement apply "+hash, "Approved as", "Enforcement is held")
+		a.pass(10 * time.Minute)
+		a.wantStates(license.Stopped)
+		a.does("enforcement status", "paused by carol", "no reason given", "license/lic-test", machineID(4))
+		a.does("enforcement resume", "Resumed as", "looking at it", "Enforcement is held", "license/lic-test", "account/"+testAccount)
+		a.does("enforcement resume", "all was not held")
+		a.does("enforcement resume --account "+testAccount, "license/lic-test")
+		a.pass(10 * time.Minute)
+		a.wantStates(license.Stopped)
+		a.does("enforcement resume --license Test", "Nothing holds enforcement any more.")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 4, 5)
+	})
+}
+
+// TestTheBudgetOfThePlan: a person's yes does not widen the budgets.
+func TestTheBudgetOfThePlan(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		a.does("enforcement limits", "account-per-hour", "20", "a tenth would be none")
+		a.does("enforcement limits --account-per-hour 1 --fleet-percent 20", "Set as")
+		a.does("enforcement limits --json", `"AccountPerHour": 1`, `"FleetPercent": 20`, `"FleetLeast": 5`)
+		a.does("enforcement apply "+a.plan(), "2 answers")
+		a.pass(10 * time.Minute)
+		a.wantStates(license.Stopped, 4)
+		a.does("enforcement status", "1 of 1", machineID(5))
+		a.pass(90 * time.Minute)
+		a.wantStates(license.Stopped, 4, 5)
+		a.does("enforcement limits --account-per-hour 0")
+		a.does("enforcement limits --json", `"AccountPerHour": 20`, `"FleetPercent": 20`)
+	})
+}
+
+// TestUndoRevokesFirst: what was approved and not done yet is not done after.
+func TestUndoRevokesFirst(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		a.does("enforcement limits --account-per-hour 1")
+		hash := a.plan()
+		a.does("enforcement apply " + hash)
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 4)
+		a.does("enforcement undo --plan "+hash, "1 answer of plan "+hash+" would be revoked", machineID(4))
+		a.does("enforcement undo --plan "+hash+" --yes", "Revoked, because not done yet: 1 answer", "Undoing 1 answer")
+		a.pass(3 * time.Hour)
+		a.wantStates(license.Running, 0, 1, 2, 3, 4, 5)
+	})
+}
+
+func TestUndoByInstanceAndByTime(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		a.does("enforcement apply " + a.plan())
+		a.pass(5 * time.Minute)
+		a.does("enforcement undo --yes "+machineID(4), "Undoing 1 answer")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 5)
+		a.does("enforcement undo --yes --since 1m", "nothing to undo")
+		a.does("enforcement undo --yes --since 2h", "Undoing 1 answer")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped)
+	})
+}
+
+func TestExemptions(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		a.does("exemption ls", "There is no exemption.")
+		add := "exemption add --license Test --owner team-b --as dora "
+		a.does(add+"--reason migration_until_new_year --until 200h --instance "+machineID(5), machineID(5)+" may go beyond lic-test until")
+		a.does(add+"--reason a_test --until 24h --approver eve --instance "+string(machine(4).ID), "may go beyond")
+		a.does(add+"--reason x --until 300h --instance "+testAccount+"/"+testRegion+"/i-0fffffffffffffff0", "does not hold that instance now")
+		out := a.does("exemption ls", "24 h  ENDS SOON", "8 days", "12 days", "migration until new year", "approved by dora", "approved by eve", "team-b")
+		if strings.Index(out, machineID(4)) > strings.Index(out, machineID(5)) || strings.Count(out, "ENDS SOON") != 1 {
+			t.Errorf("the soonest end is not first, or others are marked:\n%s", out)
+		}
+		a.does("enforcement plan", "not stopped: exempt")
+		// A file that is applied again leaves them alone.
+		a.configure(func(c *license.Configuration) { c.Count, c.Description = new(int64(4)), "again" })
+		a.does("exemption ls", machineID(4), machineID(5))
+		a.does("enforcement apply " + a.plan())
+		a.pass(10 * time.Minute)
+		a.wantStates(license.Stopped)
+		a.does("exemption rm --license Test --instance "+machineID(5), "ended", "waits for a person")
+		if out := a.does("exemption ls"); strings.Contains(out, machineID(5)) {
+			t.Errorf("it is still listed:\n%s", out)
+		}
+		a.does("exemption ls --all", machineID(5), "ended")
+		var all []struct{ License, Owner string }
+		if err := json.Unmarshal([]byte(a.does("exemption ls --json")), &all); err != nil || len(all) != 2 || all[0].License != "lic-test" || all[0].Owner != "team-b" {
+			t.Errorf("%+v, %v", all, err)
+		}
+	})
+}
+
+func TestWrongDecisionsAreNamed(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		exempt := "exemption add --license Test --owner o "
+		for command, says := range map[string]string{
+			"enforcement":                                                                   "say what to do: plan, apply, status, pause, resume, undo, limits",
+			"exemption":                                                                     "say what to do: add, ls, rm",
+			"enforcement go":                                                                "say what to do",
+			"enforcement apply":                                                             "give the hash of a plan",
+			"enforcement apply 0123456789ab":                                                `there is no plan "0123456789ab"`,
+			"enforcement apply a b":                                                         "too many arguments",
+			"enforcement plan --as x --stack y":                                             "not both",
+			"enforcement pause --license Tset":                                              `there is no license "Tset"`,
+			"enforcement pause --account 12":                                                "give all, account/ and 12 digits",
+			"enforcement pause --account 1 --license Test":                                  "not both",
+			"enforcement resume --license Tset":                                             `there is no license "Tset"`,
+			"enforcement undo":                                                              "give one of",
+			"enforcement undo everything":                                                   `"everything" names no instance`,
+			"enforcement undo --plan 0123456789ab":                                          `there is no plan "0123456789ab"`,
+			"enforcement undo --since soon":                                                 "since",
+			"enforcement undo --since -2h":                                                  "--since is -2h0m0s",
+			"enforcement undo --since 2h i-0":                                               "give one of",
+			"enforcement limits --account-per-hour -1":                                      `account-per-hour is "-1": give 1 to 10000`,
+			"enforcement limits --fleet-percent 101":                                        "give 1 to 100",
+			"enforcement limits --fleet-percent many":                                       "fleet-percent",
+			"exemption add":                                                                 "give --license and --instance",
+			exempt + "--instance i-0 --until 1h":                                            "no license holds i-0; give it in full",
+			exempt + "--instance web --until 1h":                                            `"web" names no instance`,
+			exempt + "--until 1h --instance " + machineID(5):                                `exemption.reason is ""`,
+			exempt + "--reason r --until 2001-01-01 --instance " + machineID(5):             "", // see below
+			exempt + "--reason r --until 1999-12-31 --instance " + machineID(5):             "exemption.until",
+			exempt + "--reason r --until -1h --instance " + machineID(5):                    "it ends after it begins",
+			exempt + "--reason r --until 9000h --instance " + machineID(5):                  "within 366 days",
+			exempt + "--reason r --until tomorrow --instance " + machineID(5):               `until is "tomorrow": give a date`,
+			exempt + "--reason r --instance " + machineID(5):                                `until is "": give a date`,
+			exempt + "--reason \x1b[31m --until 1h --instance " + machineID(5):              "printable",
+			"exemption add --license No --instance i-0 --owner o --reason r --until 1h":     `there is no license "No"`,
+			"exemption add --license Test --reason r --until 1h --instance " + machineID(5): `exemption.owner is ""`,
+			"exemption rm --license Test --instance " + machineID(3):                        "it has none in force",
+			"exemption ls all":                                                              "too many arguments",
+		} {
+			if says == "" { // the bubble's clock begins in 2000: this one is right
+				a.does(command)
+				continue
+			}
+			if out := a.exits(exitUsage, command, says); out != "" {
+				t.Errorf("%s: besides the error it says %q", command, out)
+			}
+		}
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped)
+	})
+}
+
+// TestJSONBesideEachTable: programs read the same.
+func TestJSONBesideEachTable(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		var p ledger.Plan
+		if err := json.Unmarshal([]byte(a.does("enforcement plan --json")), &p); err != nil || len(p.Licenses) != 1 || p.Licenses[0].Waiting() != 2 {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		a.does("enforcement apply " + p.Hash)
+		var s standing
+		if err := json.Unmarshal([]byte(a.does("enforcement status --json")), &s); err != nil || len(s.Pending) != 2 || s.Fleet[testAccount] != 6 || len(s.Budgets) != 3 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		a.pass(5 * time.Minute)
+		var entries []ledger.JournalEntry
+		if err := json.Unmarshal([]byte(a.does("enforcement undo --json --since 1h")), &entries); err != nil || len(entries) != 2 || entries[0].Plan != p.Hash {
+			t.Errorf("%+v, %v", entries, err)
+		}
+	})
+}
+
+// TestDecisionsAreInTheChangeLog: on a folder the commands hand on what they
+// committed, as the table's stream would.
+func TestDecisionsAreInTheChangeLog(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		before, _ := filepath.Glob(filepath.Join(a.dir, "reports", "*", "*", "*"))
+		a.does("enforcement pause --as frank")
+		after, _ := filepath.Glob(filepath.Join(a.dir, "reports", "*", "*", "*"))
+		if len(after) <= len(before) {
+			t.Errorf("%d files before the pause, %d after: want one more", len(before), len(after))
+		}
+		store, err := boltledger.Open(filepath.Join(a.dir, ledgerFile), boltledger.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if b, err := store.LoadBrakes(t.Context()); err != nil || len(b.Holds) != 1 || b.Holds[0].By != "frank" {
+			t.Errorf("%+v, %v", b, err)
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/shared/ledger"
+)
+
+func limitEnforcement(ctx context.Context, args []string, out io.Writer) error {
+	var d decider
+	set := flag.NewFlagSet("limits", flag.ContinueOnError)
+	wanted := make(map[string]*int)
+	for _, l := range limits(&ledger.Limits{}) {
+		wanted[l.Name] = set.Int(l.Name, 0, l.What)
+	}
+	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+		brakes, err := desk.store.LoadBrakes(ctx)
+		if err != nil {
+			return err
+		}
+		of := brakes.Limits
+		changed := false
+		set.Visit(func(f *flag.Flag) {
+			for _, l := range limits(&of) {
+				if l.Name == f.Name {
+					*l.at, changed = *wanted[l.Name], true
+				}
+			}
+		})
+		if changed {
+			if err := desk.Limit(ctx, of); err != nil {
+				return err
+			}
+		}
+		of = of.OrDefault()
+		if d.json {
+			return console.JSON(out, of)
+		}
+		var shown []console.Limit
+		for _, l := range limits(&of) {
+			l.Value = *l.at
+			shown = append(shown, l.Limit)
+		}
+		console.Limits(out, shown)
+		if changed {
+			desk.say("Set as %s, and in force now.", desk.By)
+		}
+		return nil
+	})
+}
+
+// limit is one of the limits and where it is kept.
+type limit struct {
+	console.Limit
+	at *int
+}
+
+// limits lists them with the reasons of their defaults.
+func limits(of *ledger.Limits) []limit {
+	normal := ledger.Limits{}.OrDefault()
+	return []limit{
+		{console.Limit{Name: "account-per-hour", Default: normal.AccountPerHour, What: "instances taken away in one account in any 60 minutes",
+			Reason: "two licenses that run away at once"}, &of.AccountPerHour},
+		{console.Limit{Name: "fleet-percent", Default: normal.FleetPercent, What: "and of all instances that use a license, in percent",
+			Reason: "what a fleet with a spare for each tenth server survives"}, &of.FleetPercent},
+		{console.Limit{Name: "fleet-least", Default: normal.FleetLeast, What: "but never fewer than this",
+			Reason: "for small fleets, where a tenth would be none"}, &of.FleetLeast},
+		{console.Limit{Name: "refused-per-hour", Default: normal.RefusedPerHour, What: "instances that EC2 refuses to touch, before the breaker opens",
+			Reason: "one or two are instances of their own kind, five are a role or a rule"}, &of.RefusedPerHour},
+		{console.Limit{Name: "drift-percent", Default: normal.DriftPercent, What: "of an account that one sweep corrects, before the breaker opens",
+			Reason: "then events do not arrive, and what is known of the rest is old too"}, &of.DriftPercent},
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
