@@ -106,7 +106,7 @@ type PendingAction struct {
 }
 
 // JournalEntry records one action, before it was tried and after. License,
-// Instance, Launch and Action identify it; a later write of the same replaces
+// Instance, Launch, Action and Plan identify it; a later write of the same replaces
 // the earlier one.
 type JournalEntry struct {
 	License  string
@@ -182,7 +182,12 @@ func (a PendingAction) Key() string {
 	return key
 }
 
-// Key identifies the journal entry.
+// Key identifies the journal entry. What a plan approved is an entry of its own:
+// it does not take the place of what was done to the same launch before.
 func (e JournalEntry) Key() string {
-	return fmt.Sprintf("%s#%s#%d#%s", e.License, e.Instance, e.Launch.UnixMilli(), e.Action)
+	key := fmt.Sprintf("%s#%s#%d#%s", e.License, e.Instance, e.Launch.UnixMilli(), e.Action)
+	if e.Plan != "" {
+		return key + "#" + e.Plan
+	}
+	return key
 }
