@@ -48,16 +48,7 @@ func planEnforcement(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		desk.held(brakes.Holds)
-		waiting := 0
-		for i := range p.Licenses {
-			waiting += p.Licenses[i].Waiting()
-		}
-		if waiting == 0 {
-			desk.say("Plan %s: nothing waits for approval.", p.Hash)
-			return nil
-		}
-		desk.say("Plan %s: %s for approval. To approve all of it:\n  licenseguard enforcement apply %s%s",
-			p.Hash, plural(waiting, "answer waits", "answers wait"), p.Hash, desk.where)
+		console.Approval(out, p, desk.where)
 		return nil
 	})
 }

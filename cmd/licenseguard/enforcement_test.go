@@ -347,6 +347,34 @@ func TestUndoByInstanceAndByTime(t *testing.T) {
 	})
 }
 
+// TestWhatWasDoneBeforeStaysOnRecord: an instance that is answered twice in one
+// launch, by itself and by a plan, has two entries, and both can be taken back.
+func TestWhatWasDoneBeforeStaysOnRecord(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		in := machine(7)
+		in.Tags = map[string]string{license.TagAutoScalingGroup: "g"}
+		a.fleet.Set(in, license.Pending)
+		time.Sleep(time.Second)
+		a.set(7, license.Running)
+		a.pass(5 * time.Minute) // it is over the count by its launch, and tagged
+		a.configure(func(*license.Configuration) {}) // there is room for all
+		a.configure(func(c *license.Configuration) { c.Count = new(int64(3)) })
+		a.does("enforcement apply "+a.plan("not stopped: auto-scaling"), "4 answers")
+		a.pass(5 * time.Minute)
+		if out := a.does("journal"); strings.Count(out, machineID(7)+"  tagged") != 2 {
+			t.Errorf("want two tags of %s:\n%s", machineID(7), out)
+		}
+		a.does("enforcement undo --yes "+machineID(7), "Undoing 1 answer", "1 earlier answer")
+		a.pass(5 * time.Minute)
+		a.does("enforcement undo --yes "+machineID(7), "Undoing 1 answer")
+		a.pass(5 * time.Minute)
+		if in, _ := a.fleet.Get(in.ID); len(in.Tags) != 1 {
+			t.Errorf("the tags are %v, want the group's alone", in.Tags)
+		}
+	})
+}
+
 func TestExemptions(t *testing.T) {
 	t.Parallel()
 	overrun(t, func(a *account) {

@@ -15,7 +15,7 @@ import (
 // exemptionCommands let instances go beyond a license, for a time.
 func exemptionCommands() []command {
 	return []command{
-		{"exemption add", where + " --license NAME --instance ID --owner WHO --reason TEXT --until DATE|TIME [--approver WHO] [--as NAME]",
+		{"exemption add", where + " --license NAME --instance ID --owner WHO --reason TEXT --until TIME",
 			"never stop an instance until then; it still counts and is alerted", addExemption},
 		{"exemption ls", where + " [--all] [--json]", "exemptions in force, or --all, the one that ends soonest first", listExemptions},
 		{"exemption rm", where + " --license NAME --instance ID [--as NAME]", "end an exemption now", removeExemption},

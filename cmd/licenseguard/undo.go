@@ -34,7 +34,7 @@ func undoEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		entries, err := desk.undoable(ctx, what)
+		entries, earlier, err := desk.undoable(ctx, what)
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,11 @@ func undoEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return desk.tellUndo(ctx, what, entries, revoked, *yes, args)
+		if err := desk.tellUndo(ctx, what, entries, revoked, *yes, args); err != nil || earlier == 0 {
+			return err
+		}
+		desk.say("%s of the same launches can be undone after that, with the same command.", plural(earlier, "earlier answer", "earlier answers"))
+		return nil
 	})
 }
 
@@ -85,11 +89,10 @@ func undoOf(ctx context.Context, d *desk, rest []string, plan string, since time
 }
 
 // undoable returns what was done and can be taken back, the latest of each
-// launch: one undo at a time.
-func (d *desk) undoable(ctx context.Context, what taken) ([]ledger.JournalEntry, error) {
-	entries, err := d.store.Journal(ctx, what.since)
-	if err != nil {
-		return nil, err
+// launch, and how many came before: one undo at a time, the latest first.
+func (d *desk) undoable(ctx context.Context, what taken) (entries []ledger.JournalEntry, earlier int, err error) {
+	if entries, err = d.store.Journal(ctx, what.since); err != nil {
+		return nil, 0, err
 	}
 	entries = slices.DeleteFunc(entries, func(e ledger.JournalEntry) bool {
 		return !enforce.Undoable(e) || e.At.Before(what.since) || what.plan != "" && e.Plan != what.plan ||
@@ -99,12 +102,15 @@ func (d *desk) undoable(ctx context.Context, what taken) ([]ledger.JournalEntry,
 	seen := make(map[string]bool)
 	entries = slices.DeleteFunc(entries, func(e ledger.JournalEntry) bool {
 		key := ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch, Undo: &e}.Key()
-		again := seen[key]
+		if seen[key] {
+			earlier++
+			return true
+		}
 		seen[key] = true
-		return again
+		return false
 	})
 	slices.SortStableFunc(entries, func(a, b ledger.JournalEntry) int { return cmp.Compare(a.License, b.License) })
-	return entries, nil
+	return entries, earlier, nil
 }
 
 // revocable counts what a plan approved and enforcement did not do yet.

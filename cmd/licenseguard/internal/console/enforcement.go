@@ -14,16 +14,31 @@ import (
 // minute is how people read an instant; it is always UTC.
 const minute = "2006-01-02 15:04"
 
-// detailed prints a table with a line of detail below each row.
-func detailed(w io.Writer, header string, rows [][]string, details []string) {
+// detailed prints a table with lines of detail below each row.
+func detailed(w io.Writer, header string, rows [][]string, details [][]string) {
 	var b strings.Builder
 	table(&b, header, rows)
 	for i, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
 		fmt.Fprintln(w, line)
 		if i > 0 {
-			fmt.Fprintln(w, "    "+text(details[i-1], 104))
+			for _, d := range filled(details[i-1], 104) {
+				fmt.Fprintln(w, "    "+d)
+			}
 		}
 	}
+}
+
+// filled joins parts to lines of at most so many characters.
+func filled(parts []string, most int) (lines []string) {
+	for _, part := range parts {
+		part = text(part, most-1)
+		if n := len(lines) - 1; n >= 0 && len([]rune(lines[n]))+len([]rune(part))+3 <= most {
+			lines[n] += "; " + part
+		} else {
+			lines = append(lines, part)
+		}
+	}
+	return lines
 }
 
 // Plan prints what enforcement would do, license by license.
@@ -33,7 +48,7 @@ func Plan(w io.Writer, p ledger.Plan) {
 		fmt.Fprintf(w, "%s (%s)\n", text(part.Name, 60), text(part.License, 40))
 		fmt.Fprintf(w, "%s licensed, %d in use, %d covered, %d over, %d against a rule; mode %s; rule version %d\n",
 			count(part.Count), part.Deployed, part.Covered, part.Over, part.Broken, part.Mode, part.RuleVersion)
-		rows, details := make([][]string, len(part.Items)), make([]string, len(part.Items))
+		rows, details := make([][]string, len(part.Items)), make([][]string, len(part.Items))
 		for j := range part.Items {
 			rows[j], details[j] = planRow(part, &part.Items[j], p.At)
 		}
@@ -42,21 +57,21 @@ func Plan(w io.Writer, p ledger.Plan) {
 	}
 }
 
-func planRow(part *ledger.LicensePlan, i *ledger.PlanItem, now time.Time) (row []string, detail string) {
+func planRow(part *ledger.LicensePlan, i *ledger.PlanItem, now time.Time) (row, detail []string) {
 	stands := string(i.Verdict)
 	if i.Cause != "" {
 		stands += " by " + string(i.Cause)
 	}
 	account, region, id := i.Instance.Parts()
 	return []string{id, string(i.State), i.Launch.UTC().Format(minute), stands, fmt.Sprint(i.Licenses), cmp.Or(string(i.Action), "nothing"), planned(part, i, now)},
-		strings.Join(planDetail(i, account+"/"+region), "; ")
+		planDetail(i, account+"/"+region)
 }
 
 // planned says when an answer would be given.
 func planned(part *ledger.LicensePlan, i *ledger.PlanItem, now time.Time) string {
 	when := "now"
 	if i.NotBefore.After(now) {
-		when = "from " + i.NotBefore.UTC().Format(minute)
+		when = "from " + i.NotBefore.UTC().Format("Jan 2 15:04")
 	}
 	switch {
 	case i.Action == "":
@@ -86,16 +101,31 @@ func planDetail(i *ledger.PlanItem, where string) []string {
 	return append(append(append(out, i.Broken...), i.Arithmetic), where)
 }
 
+// Approval prints the command that approves a plan; where names the ledger in it,
+// with a space before.
+func Approval(w io.Writer, p ledger.Plan, where string) {
+	waiting := 0
+	for i := range p.Licenses {
+		waiting += p.Licenses[i].Waiting()
+	}
+	if waiting == 0 {
+		fmt.Fprintf(w, "Plan %s: nothing waits for approval.\n", p.Hash)
+		return
+	}
+	fmt.Fprintf(w, "Plan %s: %s for approval. To approve all of it:\n  licenseguard enforcement apply %s%s\n",
+		p.Hash, plural(int64(waiting), "answer waits", "answers wait"), p.Hash, where)
+}
+
 // Holds prints what keeps enforcement from acting.
 func Holds(w io.Writer, holds []ledger.Hold) {
-	rows, details := make([][]string, len(holds)), make([]string, len(holds))
+	rows, details := make([][]string, len(holds)), make([][]string, len(holds))
 	for i, h := range holds {
 		what := "paused by " + h.By
 		if h.Breaker {
 			what = "breaker, open by itself"
 		}
 		rows[i] = []string{text(string(h.Scope), 46), h.At.UTC().Format(minute), text(what, 42)}
-		details[i] = h.Why
+		details[i] = []string{h.Why}
 	}
 	detailed(w, "SCOPE\tSINCE (UTC)\tWHAT", rows, details)
 }
@@ -118,7 +148,7 @@ func Budgets(w io.Writer, budgets []Budget) {
 
 // Pending prints answers that wait to be given, or undos to be done.
 func Pending(w io.Writer, pending []ledger.PendingAction, names map[string]string) {
-	rows, details := make([][]string, len(pending)), make([]string, len(pending))
+	rows, details := make([][]string, len(pending)), make([][]string, len(pending))
 	for i := range pending {
 		p := &pending[i]
 		action, by := string(p.Action), "itself"
@@ -131,8 +161,8 @@ func Pending(w io.Writer, pending []ledger.PendingAction, names map[string]strin
 			by = "plan " + p.Plan
 		}
 		rows[i] = []string{p.Instance.AWSID(), text(cmp.Or(names[p.License], p.License), 26), action, p.NotBefore.UTC().Format(minute), fmt.Sprint(p.Attempts), text(by, 20)}
-		if details[i] = p.Why; p.LastError != "" {
-			details[i] += "; the last try: " + p.LastError
+		if details[i] = []string{p.Why}; p.LastError != "" {
+			details[i] = append(details[i], "the last try: "+p.LastError)
 		}
 	}
 	detailed(w, "INSTANCE\tLICENSE\tACTION\tNOT BEFORE (UTC)\tTRIES\tBY", rows, details)
@@ -143,7 +173,11 @@ func Undo(w io.Writer, entries []ledger.JournalEntry, names map[string]string) {
 	rows := make([][]string, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		rows[i] = []string{e.Instance.AWSID(), text(cmp.Or(names[e.License], e.License), 26), string(e.Action), e.At.UTC().Format(minute), text(cmp.Or(e.Plan, "–"), 12), takenBack(e)}
+		action := string(e.Action)
+		if e.Done.IsZero() {
+			action += "?" // it was cut off, and may have been done
+		}
+		rows[i] = []string{e.Instance.AWSID(), text(cmp.Or(names[e.License], e.License), 26), action, e.At.UTC().Format(minute), text(cmp.Or(e.Plan, "–"), 12), takenBack(e)}
 	}
 	table(w, "INSTANCE\tLICENSE\tACTION\tAT (UTC)\tPLAN\tUNDO", rows)
 }
@@ -170,10 +204,10 @@ type Limit struct {
 
 // Limits prints limits.
 func Limits(w io.Writer, limits []Limit) {
-	rows, details := make([][]string, len(limits)), make([]string, len(limits))
+	rows, details := make([][]string, len(limits)), make([][]string, len(limits))
 	for i, l := range limits {
 		rows[i] = []string{l.Name, fmt.Sprint(l.Value), fmt.Sprint(l.Default), l.What}
-		details[i] = l.Reason
+		details[i] = []string{l.Reason}
 	}
 	detailed(w, "LIMIT\tVALUE\tDEFAULT\tWHAT", rows, details)
 }

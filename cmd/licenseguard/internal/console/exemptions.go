@@ -19,10 +19,10 @@ const soon = 7 * 24 * time.Hour
 
 // Exemptions prints exemptions.
 func Exemptions(w io.Writer, exemptions []Exempted, now time.Time) {
-	rows, details := make([][]string, len(exemptions)), make([]string, len(exemptions))
+	rows, details := make([][]string, len(exemptions)), make([][]string, len(exemptions))
 	for i, e := range exemptions {
 		rows[i] = []string{e.Instance.AWSID(), text(e.Name, 30), text(e.Owner, 20), e.End().UTC().Format(minute), left(e.Exemption, now)}
-		details[i] = fmt.Sprintf("%s; approved by %s; %s", e.Reason, e.Approver, e.Instance)
+		details[i] = []string{e.Reason, "approved by " + e.Approver, string(e.Instance)}
 	}
 	detailed(w, "INSTANCE\tLICENSE\tOWNER\tUNTIL (UTC)\tLEFT", rows, details)
 }

@@ -48,6 +48,7 @@ type Day struct {
 	sent    int // how many of events were sent
 	number  int
 	commits int
+	hash    string // of the plan that was asked for
 }
 
 // Open makes the day's fleet and pipeline in a folder, with a story told to out.
@@ -85,6 +86,11 @@ func (d *Day) Play(ctx context.Context) error {
 		{"14:00", "A server is terminated", d.terminate},
 		{"15:00", "The whole day's events arrive again, twice and shuffled: nothing may change", d.replay},
 		{"16:00", "Bad input: no JSON, another account, an unknown instance", d.badInput},
+		{"16:30", "The contract is down to 8 vCPUs: what a change makes an overrun is only listed", d.contractEnds},
+		{"16:35", "Somebody asks what waits for a person: licenseguard enforcement plan", d.plan},
+		{"16:40", "… and approves it (licenseguard enforcement apply): it is done within the budgets", d.approve},
+		{"17:00", "It was needed after all: licenseguard enforcement undo", d.takeBack},
+		{"17:30", "The contract is renewed: 32 vCPUs", d.renewed},
 		{"18:00", "Evening sweep and snapshot", d.evening},
 	} {
 		if err := d.to(ctx, step.at); err != nil {
