@@ -29,7 +29,7 @@ func TestDemoEndsWithThePositions(t *testing.T) {
 	for _, want := range []string{
 		"0 commits, 0 alerts",                      // the day's events again
 		"0 commits (0 means no drift), 0 released", // the evening sweep
-		"stopped  ", "tagged  ", "would-stop", // the journal
+		"stopped  ", "tagged  ", "would-stop", "undone 2026-11-20 17:01; approved by alice", // the journal
 		"Oracle Database Enterprise: 40 in use, 32 licensed", // the limit alert
 		"allowedTenancy: \"EC2-Default\"", "is not JSON",     // the rule, the bad input
 		"Example operating system        Core      hard   96        144     96       48", // two hosts fit, the third is over
@@ -49,6 +49,13 @@ func TestDemoEndsWithThePositions(t *testing.T) {
 	table := strings.Join(lines[len(lines)-7:], "\n")
 	if !strings.Contains(string(readme), table) {
 		t.Errorf("the README shows another table than the demonstration prints:\n%s", table)
+	}
+	_, plan, _ := strings.Cut(out, "licenseguard enforcement plan\n")
+	for _, part := range []string{"Oracle Database Enterprise (lic-", "Plan "} {
+		_, rest, _ := strings.Cut(plan, "\n"+part)
+		if text, _, _ := strings.Cut(rest, "\n\n"); len(text) < 50 || !strings.Contains(string(readme), "\n"+part+text+"\n") {
+			t.Errorf("the README shows another plan than the demonstration prints:\n%s%s", part, text)
+		}
 	}
 }
 

@@ -7,6 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"licenseguard/shared/license"
+	"licenseguard/shared/licensefile"
 )
 
 // What the documents tell people to type must be there.
@@ -66,4 +71,37 @@ func code(document string) string {
 		pieces = append(pieces, m[1]+m[2])
 	}
 	return strings.Join(pieces, "\n")
+}
+
+// TestTheLicenseFileOfTheReadme: it is read, and what it calls defaults are.
+func TestTheLicenseFileOfTheReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(readme), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	got, err := licensefile.Read([]byte(text), testAccount, testRegion)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	before, _, _ := strings.Cut(text, "    enforcement:")
+	want, err := licensefile.Read([]byte(before), testAccount, testRegion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Enforcement.Hours.IsZero() {
+		t.Error("it shows no hours")
+	}
+	got[0].Enforcement.Hours = license.Hours{}
+	if diff := cmp.Diff(want[0].Enforcement, got[0].Enforcement); diff != "" {
+		t.Errorf("it shows other values than the defaults: %s", diff)
+	}
+	for _, f := range fields(&got[0]) {
+		name := strings.TrimPrefix(f.name, "enforcement.")
+		if f.name != name && !strings.Contains(text, name+":") {
+			t.Errorf("it does not show %s", f.name)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -335,7 +336,11 @@ func TestUndoRevokesFirst(t *testing.T) {
 func TestUndoByInstanceAndByTime(t *testing.T) {
 	t.Parallel()
 	overrun(t, func(a *account) {
-		a.does("enforcement apply " + a.plan())
+		me, err := user.Current()
+		if err != nil {
+			t.Skip("who runs the test is not known: ", err)
+		}
+		a.does("enforcement apply "+a.plan(), "Approved as "+me.Username+":")
 		a.pass(5 * time.Minute)
 		a.does("enforcement undo --yes "+machineID(4), "Undoing 1 answer")
 		a.pass(5 * time.Minute)
@@ -357,7 +362,7 @@ func TestWhatWasDoneBeforeStaysOnRecord(t *testing.T) {
 		a.fleet.Set(in, license.Pending)
 		time.Sleep(time.Second)
 		a.set(7, license.Running)
-		a.pass(5 * time.Minute) // it is over the count by its launch, and tagged
+		a.pass(5 * time.Minute)                      // it is over the count by its launch, and tagged
 		a.configure(func(*license.Configuration) {}) // there is room for all
 		a.configure(func(c *license.Configuration) { c.Count = new(int64(3)) })
 		a.does("enforcement apply "+a.plan("not stopped: auto-scaling"), "4 answers")
@@ -454,6 +459,9 @@ func TestWrongDecisionsAreNamed(t *testing.T) {
 			if out := a.exits(exitUsage, command, says); out != "" {
 				t.Errorf("%s: besides the error it says %q", command, out)
 			}
+		}
+		if code, _, errs := cli(t, "enforcement", "plan", "--as", "x", "--stack", "y"); code != exitUsage || !strings.Contains(errs, "--as is for --dir only") {
+			t.Errorf("--as with --stack: exit code %d, %s", code, errs)
 		}
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped)
