@@ -14,6 +14,7 @@ import (
 
 	"licenseguard/shared/adapter/boltledger"
 	"licenseguard/shared/catalog"
+	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/licensefile"
@@ -128,6 +129,40 @@ func TestDryRunShowsAndWritesNothing(t *testing.T) {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("%q is missing in\n%s", line, out.String())
 		}
+	}
+}
+
+// What the file says of enforcement is shown, and what it cannot say is kept.
+func TestApplyShowsEnforcementAndKeepsExemptions(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	mustRun(t, a, threeLicenses, false)
+	id := licensefile.IDOf(testAccount, testRegion, "Database")
+	ann := &enforce.Operator{Store: a.tracker.Store.(ledger.Store), Catalog: catalog.Embedded(), Now: a.tracker.Now, By: "ann"}
+	instance := license.NewResourceID(testAccount, testRegion, "i-0123456789abcdef0")
+	if err := ann.Exempt(t.Context(), id, license.Exemption{Instance: instance, Owner: "o", Reason: "r", Until: a.tracker.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	stricter := strings.Replace(threeLicenses, "    hardLimit: true\n", `    hardLimit: true
+    enforcement: {mode: stop, grace: 1h, hours: "Sat,Sun 00:00-24:00 UTC", autoScaling: lower, escalateAfter: 2h, tagsExempt: true}
+`, 1)
+	want := []difference{
+		{"enforcement.mode", "observe", "stop"}, {"enforcement.grace", "0s", "1h0m0s"}, {"enforcement.hours", "", "Sat,Sun 00:00-24:00 UTC"},
+		{"enforcement.autoScaling", "alert", "lower"}, {"enforcement.escalateAfter", "24h0m0s", "2h0m0s"}, {"enforcement.tagsExempt", "false", "true"},
+	}
+	if diff := cmp.Diff(want, mustRun(t, a, stricter, false)[0].Differences); diff != "" {
+		t.Error(diff)
+	}
+	l, err := a.tracker.Store.Load(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := l.Configuration.Exempt(instance, a.tracker.Now()); !ok || e.Approver != "ann" {
+		t.Errorf("the exemption is %+v", l.Configuration.Exemptions)
+	}
+	want = []difference{{"enforcement.hours", "Sat,Sun 00:00-24:00 UTC", ""}}
+	if diff := cmp.Diff(want, mustRun(t, a, strings.Replace(stricter, `hours: "Sat,Sun 00:00-24:00 UTC", `, "", 1), true)[0].Differences); diff != "" {
+		t.Error(diff)
 	}
 }
 

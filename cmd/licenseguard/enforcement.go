@@ -59,7 +59,7 @@ func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		if len(rest) == 0 {
 			return badInput("give the hash of a plan; licenseguard enforcement plan%s prints it", desk.where)
 		}
-		_, approved, err := desk.Apply(ctx, rest[0])
+		p, approved, err := desk.Apply(ctx, rest[0])
 		if errors.Is(err, ledger.ErrNoPlan) {
 			return badInput("there is no plan %q; licenseguard enforcement plan%s makes one and prints its hash", rest[0], desk.where)
 		}
@@ -76,6 +76,9 @@ func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		}
 		desk.say("Approved as %s: %s of plan %s, for a day.\nIt is done within the budgets. %s",
 			telemetry.Clean(desk.By, 400), plural(approved, "answer", "answers"), rest[0], desk.soon)
+		if more := console.Waiting(p) - approved; more > 0 {
+			desk.say("%s for the next plan: one commit does not hold them all.", plural(more, "more waits", "more wait"))
+		}
 		brakes, err := desk.store.LoadBrakes(ctx)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"licenseguard/cmd/licenseguard/internal/console"
 	"licenseguard/shared/ledger"
+	"licenseguard/shared/telemetry"
 )
 
 func limitEnforcement(ctx context.Context, args []string, out io.Writer) error {
@@ -47,7 +48,7 @@ func limitEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		}
 		console.Limits(out, shown)
 		if changed {
-			desk.say("Set as %s, and in force now.", desk.By)
+			desk.say("Set as %s, and in force now.", telemetry.Clean(desk.By, 400))
 		}
 		return nil
 	})

@@ -104,16 +104,21 @@ func planDetail(i *ledger.PlanItem, where string) []string {
 // Approval prints the command that approves a plan; where names the ledger in it,
 // with a space before.
 func Approval(w io.Writer, p ledger.Plan, where string) {
-	waiting := 0
-	for i := range p.Licenses {
-		waiting += p.Licenses[i].Waiting()
-	}
+	waiting := Waiting(p)
 	if waiting == 0 {
 		fmt.Fprintf(w, "Plan %s: nothing waits for approval.\n", p.Hash)
 		return
 	}
 	fmt.Fprintf(w, "Plan %s: %s for approval. To approve all of it:\n  licenseguard enforcement apply %s%s\n",
 		p.Hash, plural(int64(waiting), "answer waits", "answers wait"), p.Hash, where)
+}
+
+// Waiting is how many answers of a plan wait for a person.
+func Waiting(p ledger.Plan) (n int) {
+	for i := range p.Licenses {
+		n += p.Licenses[i].Waiting()
+	}
+	return n
 }
 
 // Holds prints what keeps enforcement from acting.
