@@ -80,7 +80,7 @@ func (s *Sim) quiet() {
 // ticks lets minutes and hours pass until nothing is pending, or due before the
 // horizon.
 func (s *Sim) ticks(horizon time.Time) {
-	const most = 300
+	most := 300 + 10*len(s.cloud.machines) // an hour's budget can be a single one
 	for range most {
 		for _, g := range s.cloud.groups {
 			s.cloud.scale(g)
