@@ -13,7 +13,8 @@ type way struct{ to, command string }
 var (
 	seePlan   = way{"To see what waits for approval", "licenseguard enforcement plan"}
 	applyPlan = way{"To approve it, with the hash that the plan shows", "licenseguard enforcement apply HASH"}
-	undo      = way{"To start again what was stopped", "licenseguard enforcement undo"}
+	undo      = way{"To start again what was stopped", "licenseguard enforcement undo --since 2h --yes"}
+	status    = way{"To see what is held, and the budgets", "licenseguard enforcement status"}
 	resume    = way{"To let enforcement go on", "licenseguard enforcement resume"}
 	exempt    = way{"To let an instance run in spite of it", "licenseguard exemption add"}
 	newExpiry = way{"To go on, enter the new expiry date in the file of licenses", "licenseguard apply FILE"}
@@ -27,8 +28,12 @@ func (a *Alert) seeUse() way {
 	return way{"To see who uses the licenses", "licenseguard usage " + a.License}
 }
 
-func (a *Alert) seePast() way {
-	return way{"To see what was used when", "licenseguard wayback " + a.License}
+// back shows how to get within the count again; of rules it knows nothing.
+func (a *Alert) back() []way {
+	if a.Kind == ledger.AlertRule {
+		return nil
+	}
+	return []way{{"To see the least costly ways back", "licenseguard wayback " + a.License}}
 }
 
 // next says what happens now by itself, and what the reader can do about it.
@@ -37,14 +42,15 @@ func (a *Alert) next() (happens string, ways []way) {
 	case ledger.AlertExpiry:
 		return a.nextExpiry(), []way{newExpiry, a.seeUse()}
 	case ledger.AlertThreshold:
-		return "nothing. Free licenses or raise the count before the limit is passed.", []way{a.seeUse(), a.seePast()}
+		return "nothing. Free licenses or raise the count before the limit is passed.", []way{a.seeUse()}
 	case ledger.AlertNotStopped:
 		return "these instances were tagged and are never stopped automatically (Auto Scaling, stop protection, data on " +
-			"instance store, Spot, or managed by a service). Please decide what to do about them.", []way{exempt, a.seePast()}
+			"instance store, Spot, managed by a service, or exempt). Please decide what to do about them.", append([]way{exempt}, a.back()...)
 	case ledger.AlertExemption:
-		return "when the exemption has ended, these instances are treated like all others again.", []way{{"To extend it", exempt.command}, a.seeUse()}
+		return "when an exemption has ended, what the instance uses beyond the count waits for a person's approval. Nothing is stopped by itself.",
+			[]way{{"To extend it", exempt.command}, seePlan, a.seeUse()}
 	case ledger.AlertHeld:
-		return "what is held is neither stopped nor tagged until somebody resumes it. Counting and alerts go on.", []way{seePlan, resume}
+		return "what is held is neither stopped nor tagged until somebody resumes it. Counting and alerts go on.", []way{status, seePlan, resume}
 	default:
 		return a.nextOverrun()
 	}
@@ -67,20 +73,20 @@ func (a *Alert) nextOverrun() (happens string, ways []way) {
 	switch {
 	case !a.Hard:
 		happens = "nothing is stopped, this is a soft limit. Please " + a.remedy() + "."
-		ways = []way{a.seeUse(), a.seePast()}
+		ways = append([]way{a.seeUse()}, a.back()...)
 	case a.Mode == license.Observe && a.Stops+a.Tags == 0:
 		happens = "nothing is stopped, this license only observes. The journal says what would have been done."
-		ways = []way{{"To read the journal", "licenseguard journal"}, a.seeUse(), a.seePast()}
+		ways = append([]way{{"To read the journal", "licenseguard journal"}, a.seeUse()}, a.back()...)
 	case a.Stops+a.Tags == 0:
 		happens = "nothing is stopped by itself. The overrun was made by a change, rests on an estimate, or was found already running. " +
 			"The instances are listed; a person decides."
-		ways = []way{seePlan, applyPlan, exempt, a.seePast()}
+		ways = append([]way{seePlan, applyPlan, exempt}, a.back()...)
 	case a.Stops == 0:
 		happens = plural(a.Tags, "instance is", "instances are") + " tagged. Nothing is stopped."
-		ways = []way{exempt, a.seePast()}
+		ways = append([]way{exempt}, a.back()...)
 	default:
 		happens = a.nextStops()
-		ways = []way{a.pause(), exempt, undo, a.seePast()}
+		ways = append([]way{a.pause(), exempt, undo}, a.back()...)
 	}
 	if a.escalated() {
 		happens += " This is said again every week while the overrun lasts."
@@ -97,7 +103,7 @@ func (a *Alert) nextStops() string {
 	if a.Kind == ledger.AlertRule {
 		against = "against a rule"
 	}
-	s := fmt.Sprintf("%s stopped, %s, within the license's hourly budget.",
+	s := fmt.Sprintf("%s stopped, %s, within the hourly budgets.",
 		plural(a.Stops, "instance launched "+against+" is", "instances launched "+against+" are"), from)
 	if a.Tags > 0 {
 		s += fmt.Sprintf(" %s of the kinds that are never stopped, and only tagged.", plural(a.Tags, "more is", "more are"))
