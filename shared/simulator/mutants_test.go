@@ -78,9 +78,9 @@ var mutants = []mutant{
 	{"no time for tags", 100, "", []edit{
 		{"ledger/answer.go", "m.Generation.Launch.Add(tagsTime)", "m.Generation.Launch.Add(0)"}}},
 	{"no budget", 100, "", []edit{
-		{"ledger/answer.go", "if over := len(recent) - most; over >= 0 {", "if over := len(recent) - most; over >= 1000 {"}}},
+		{"ledger/grant.go", "if over := len(recent) - most; over >= 0 {", "if over := len(recent) - most; over >= 1000 {"}}},
 	{"observe acts", 100, "", []edit{
-		{"ledger/answer.go", "case answer.Mode == license.Observe:", "case false:"},
+		{"ledger/grant.go", "case answer.Mode == license.Observe:", "case false:"},
 		{"enforce/enforcer.go", "if answer.Mode == license.Observe {", "if false {"}}},
 
 	// Enforcement.
@@ -186,7 +186,7 @@ var rareMutants = []struct {
 	pkg, test string
 }{
 	{mutant{name: "an intent is anybody's", edits: []edit{
-		{"ledger/answer.go", "case m.Intent.Live(f.now) && !m.Intent.At.Equal(g.Intent) &&", "case false &&"}}}, "ledger", "TestAnotherRunsIntent"},
+		{"ledger/grant.go", "case m.Intent.Live(f.now) && !m.Intent.At.Equal(g.Intent) &&", "case false &&"}}}, "ledger", "TestAnotherRunsIntent"},
 	{mutant{name: "an end before its start leaves no fence", edits: []edit{
 		{"ledger/claim.go", "if c.Gone || !consumes && !f.ended(c) {", "if c.Gone || !consumes {"}}}, "ledger", "TestAnEndBeforeItsStart"},
 	{mutant{name: "held by a later association, answered as launched", edits: []edit{
