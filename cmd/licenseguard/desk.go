@@ -109,7 +109,7 @@ func (d *decider) openStack(ctx context.Context, out io.Writer) (*desk, error) {
 		soon: "The function enforce does it within a minute.", close: nothing, drain: func(context.Context) error { return nil }}, nil
 }
 
-func operator(store enforce.Store, by string) *enforce.Operator {
+func operator(store ledger.Store, by string) *enforce.Operator {
 	return &enforce.Operator{Store: store, Catalog: catalog.Embedded(), Now: time.Now, By: by}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 // Operator is a named person at work: what only a person may do about
 // enforcement. It touches no instance; the function enforce does what follows.
 type Operator struct {
-	Store   Store
+	Store interface {
+		Store
+		ledger.Resources
+	}
 	Catalog license.Catalog
 	Now     func() time.Time
 	By      string // who it is, for the record; never empty
@@ -203,7 +207,8 @@ func (o *Operator) amend(ctx context.Context, id string, change func(license.Con
 const undoTime = 24 * time.Hour
 
 // Undo has enforcement take back what the journal's entry says. The instance is
-// left alone for a day; after that it is listed, not answered. What a plan
+// left alone for a day, by every license that applies to it; after that it is
+// listed, not answered. What a plan
 // approved and enforcement did not do yet is to be revoked first.
 func (o *Operator) Undo(ctx context.Context, entry ledger.JournalEntry) error {
 	switch {
@@ -212,19 +217,38 @@ func (o *Operator) Undo(ctx context.Context, entry ledger.JournalEntry) error {
 	case !Undoable(entry):
 		return fmt.Errorf("%s of %s cannot be undone: it changed nothing, is not done, or is undone", entry.Action, entry.Instance.AWSID())
 	}
-	now := o.Now()
-	err := o.amend(ctx, entry.License, func(c license.Configuration, at time.Time) (license.Configuration, error) {
+	facts, err := o.Store.LoadFacts(ctx, []license.ResourceID{entry.Instance})
+	if err != nil {
+		return err
+	}
+	ids := []string{entry.License}
+	for _, h := range facts[entry.Instance].Held { // no other license may stop what was started again
+		if !slices.Contains(ids, h.ConfigurationID) {
+			ids = append(ids, h.ConfigurationID)
+		}
+	}
+	for _, id := range ids {
+		if err := o.leaveAlone(ctx, id, entry); err != nil {
+			return err
+		}
+	}
+	return o.Store.AddAction(ctx, ledger.PendingAction{License: entry.License, Instance: entry.Instance, Launch: entry.Launch,
+		NotBefore: o.Now(), Why: "undo", Undo: &entry, By: o.By, Plan: entry.Plan})
+}
+
+// leaveAlone gives the instance of an undo an exemption from one license.
+func (o *Operator) leaveAlone(ctx context.Context, id string, entry ledger.JournalEntry) error {
+	err := o.amend(ctx, id, func(c license.Configuration, at time.Time) (license.Configuration, error) {
 		if e, ok := c.Exempt(entry.Instance, at); ok && e.Undo {
 			return c, errAlready
 		}
 		return c.WithExemption(license.Exemption{Instance: entry.Instance, Owner: o.By, Approver: o.By, Until: at.Add(undoTime), Undo: true,
 			Reason: "undo of " + string(entry.Action) + " at " + entry.At.UTC().Format(time.RFC3339)}, at, o.By)
 	})
-	if err != nil && !errors.Is(err, errAlready) && !errors.Is(err, ledger.ErrNotFound) {
-		return err
+	if errors.Is(err, errAlready) || errors.Is(err, ledger.ErrNotFound) {
+		return nil
 	}
-	return o.Store.AddAction(ctx, ledger.PendingAction{License: entry.License, Instance: entry.Instance, Launch: entry.Launch,
-		NotBefore: now, Why: "undo", Undo: &entry, By: o.By, Plan: entry.Plan})
+	return err
 }
 
 var errAlready = errors.New("it is left alone already")

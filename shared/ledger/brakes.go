@@ -56,6 +56,13 @@ var defaultLimits = Limits{AccountPerHour: 20, FleetPercent: 10, FleetLeast: 5, 
 // driftLeast is how many corrections are no breaker matter, however small the fleet.
 const driftLeast = 20
 
+// mostSpent and mostRefused are what one record has room for, whatever the limits
+// and however large the fleet: an item of DynamoDB takes 400 KB.
+const (
+	mostSpent   = 1000
+	mostRefused = 200
+)
+
 // OrDefault fills the defaults in.
 func (l Limits) OrDefault() Limits {
 	return Limits{
@@ -70,8 +77,8 @@ func (l Limits) Validate() error {
 	for _, f := range []struct {
 		name        string
 		value, most int
-	}{{"account-per-hour", l.AccountPerHour, 10_000}, {"fleet-percent", l.FleetPercent, 100}, {"fleet-least", l.FleetLeast, 10_000},
-		{"refused-per-hour", l.RefusedPerHour, 10_000}, {"drift-percent", l.DriftPercent, 100}} {
+	}{{"account-per-hour", l.AccountPerHour, mostSpent}, {"fleet-percent", l.FleetPercent, 100}, {"fleet-least", l.FleetLeast, mostSpent},
+		{"refused-per-hour", l.RefusedPerHour, mostRefused}, {"drift-percent", l.DriftPercent, 100}} {
 		if f.value < 0 || f.value > f.most {
 			return &license.FieldError{Field: f.name, Value: fmt.Sprint(f.value), Want: fmt.Sprintf("give 1 to %d; 0 stands for the default", f.most)}
 		}
@@ -184,7 +191,7 @@ func (b *Brakes) Budget(account string, now time.Time) (accountMost, accountSpen
 	for _, n := range b.Fleet {
 		fleet += n
 	}
-	accountMost, fleetMost = limits.AccountPerHour, max(limits.FleetLeast, (fleet*limits.FleetPercent+99)/100)
+	accountMost, fleetMost = limits.AccountPerHour, min(mostSpent, max(limits.FleetLeast, (fleet*limits.FleetPercent+99)/100))
 	for _, s := range b.Spent {
 		if now.Sub(s.At) >= budgetTime {
 			continue

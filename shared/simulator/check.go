@@ -37,7 +37,8 @@ type checks struct {
 	approvals   map[holding]approval
 	exempted    map[holding]bool // had an exemption at some time
 	heldSince   map[ledger.Scope]time.Time
-	fleets      []fleet // what the fleet's budget was, oldest first
+	restarted   map[license.ResourceID]time.Time // by an undo
+	fleets      []fleet                          // what the fleet's budget was, oldest first
 }
 
 // holding is one instance of one license.
@@ -73,7 +74,7 @@ func newChecks() checks {
 		exceeded: make(map[string]bool), announced: make(map[string]bool), alerts: make(map[string]int), teller: make(map[string]*process),
 		log: make(map[string]bool), recorded: make(map[license.ResourceID]time.Time), recorder: make(map[license.ResourceID]*process), firstSeen: make(map[license.ResourceID]time.Time), inherits: make(map[holding]license.Association), configuring: make(map[string]int),
 		assigned: make(map[holding]time.Time), most: make(map[string]int64), approvals: make(map[holding]approval), exempted: make(map[holding]bool),
-		heldSince: make(map[ledger.Scope]time.Time)}
+		heldSince: make(map[ledger.Scope]time.Time), restarted: make(map[license.ResourceID]time.Time)}
 }
 
 // committed is called for each commit that the store applied.

@@ -87,6 +87,7 @@ func (h hands) Start(_ context.Context, _ track.Scope, id string) error {
 			return nil
 		case license.Stopped:
 			p.sim.stats.Started++
+			p.sim.restarted[m.in.ID] = p.sim.now
 			p.sim.cloud.up(m)
 			return nil
 		default:

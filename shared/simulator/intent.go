@@ -164,6 +164,9 @@ func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	s.checkHeld(p, id, of)
 	if stop {
 		s.stats.Stops++
+		if at, ok := s.restarted[id]; ok && s.now.Before(at.Add(23*time.Hour)) && !s.factsWereLost {
+			s.violate("%s is taken away for %s, %s after an undo started it", id.AWSID(), of, s.now.Sub(at).Round(time.Minute))
+		}
 		if m.group != nil && action == license.Stop {
 			s.violate("%s is stopped though Auto Scaling would replace it", id.AWSID())
 		}
