@@ -95,7 +95,7 @@ func (d *desk) undoable(ctx context.Context, what taken) (entries []ledger.Journ
 		return nil, 0, err
 	}
 	entries = slices.DeleteFunc(entries, func(e ledger.JournalEntry) bool {
-		return !enforce.Undoable(e) || e.At.Before(what.since) || what.plan != "" && e.Plan != what.plan ||
+		return !enforce.Undoable(e) || what.plan != "" && e.Plan != what.plan ||
 			what.instance != "" && e.Instance != what.instance && e.Instance.AWSID() != string(what.instance)
 	})
 	slices.SortStableFunc(entries, func(a, b ledger.JournalEntry) int { return b.At.Compare(a.At) })
