@@ -131,7 +131,8 @@ func (d *desk) standing(ctx context.Context, now time.Time) (standing, error) {
 	s.Budgets = append(s.Budgets, fleetBudget(b, now))
 	for _, account := range slices.Sorted(maps.Keys(accounts)) {
 		most, spent, _, _ := b.Budget(account, now)
-		s.Budgets = append(s.Budgets, console.Budget{Scope: ledger.AccountScope(account), Spent: spent, Most: most, Reason: "account-per-hour"})
+		s.Budgets = append(s.Budgets, console.Budget{Scope: ledger.AccountScope(account), Spent: spent, Most: most,
+			Reason: "account-per-hour" + isDefault(b.Limits.AccountPerHour == 0)})
 	}
 	return s, d.licenseBudgets(ctx, &s, now)
 }
@@ -140,7 +141,15 @@ func fleetBudget(b *ledger.Brakes, now time.Time) console.Budget {
 	_, _, most, spent := b.Budget("", now)
 	limits := b.Limits.OrDefault()
 	return console.Budget{Scope: ledger.ScopeAll, Spent: spent, Most: most,
-		Reason: fmt.Sprintf("%d%% of %s, at least %d", limits.FleetPercent, plural(fleetSize(b.Fleet), "instance", "instances"), limits.FleetLeast)}
+		Reason: fmt.Sprintf("%d%% of %s, at least %d", limits.FleetPercent, plural(fleetSize(b.Fleet), "instance", "instances"), limits.FleetLeast) +
+			isDefault(b.Limits.FleetPercent+b.Limits.FleetLeast == 0)}
+}
+
+func isDefault(yes bool) string {
+	if yes {
+		return " (default)"
+	}
+	return ""
 }
 
 func fleetSize(fleet map[string]int) (n int) {
@@ -195,7 +204,11 @@ func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		if len(s.Fleet) == 0 {
 			desk.say("No sweep has counted the fleet yet.")
 		} else {
-			desk.say("At the last sweep %s used a license.", plural(fleetSize(s.Fleet), "instance", "instances"))
+			var accounts []string
+			for _, account := range slices.Sorted(maps.Keys(s.Fleet)) {
+				accounts = append(accounts, fmt.Sprintf("%d in %s", s.Fleet[account], account))
+			}
+			desk.say("Instances that used a license at the last sweep: %s.", strings.Join(accounts, ", "))
 		}
 		for _, list := range []struct {
 			title, none string

@@ -204,7 +204,7 @@ func TestFromPlanToUndo(t *testing.T) {
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped, 4, 5)
 		a.wantStates(license.Running, 0, 1, 2, 3)
-		a.does("enforcement status", "account/"+testAccount, "2 of 20", "2 of 5", "No answer is pending.", "6 instances used a license")
+		a.does("enforcement status", "account/"+testAccount, "2 of 20", "2 of 5", "No answer is pending.", "6 in "+testAccount, "at least 5 (default)", "account-per-hour (default)")
 		a.does("journal", "approved by alice, plan "+hash)
 
 		a.does("enforcement undo --plan "+hash, machineID(4), machineID(5), "start it, restore tags", "Nothing was undone", "--yes")
