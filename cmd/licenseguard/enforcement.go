@@ -59,6 +59,7 @@ func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		if len(rest) == 0 {
 			return badInput("give the hash of a plan; licenseguard enforcement plan%s prints it", desk.where)
 		}
+		began := desk.Now()
 		p, approved, err := desk.Apply(ctx, rest[0])
 		if errors.Is(err, ledger.ErrNoPlan) {
 			return badInput("there is no plan %q; licenseguard enforcement plan%s makes one and prints its hash", rest[0], desk.where)
@@ -68,6 +69,9 @@ func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
 				plural(approved, "answer was", "answers were"), rest[0], desk.where)
 		}
 		switch {
+		case err != nil && !p.Approved.IsZero() && p.Approved.Before(began):
+			return fmt.Errorf("it was approved at %s by %s already, so what it lists is not as it was; licenseguard enforcement status%s shows how far it is: %w",
+				p.Approved.UTC().Format(time.RFC3339), telemetry.Clean(p.ApprovedBy, 400), desk.where, err)
 		case err != nil:
 			return err
 		case approved == 0:

@@ -199,8 +199,10 @@ func TestFromPlanToUndo(t *testing.T) {
 			t.Errorf("the same plan has the hashes %s and %s", hash, again)
 		}
 		a.does("enforcement apply "+hash+" --as alice", "Approved as alice: 2 answers of plan "+hash, "enforcement pause --dir", "undo --plan "+hash+" --yes")
-		a.does("enforcement status", machineID(4), machineID(5), "plan "+hash, "0 of 5")
+		a.does("enforcement status", machineID(4), machineID(5), hash, "0 of 5")
 		a.does("enforcement plan", "nothing waits for approval")
+		time.Sleep(time.Second)
+		a.exits(exitError, "enforcement apply "+hash, "by alice already", "waits for approval was true, is false")
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped, 4, 5)
 		a.wantStates(license.Running, 0, 1, 2, 3)
@@ -261,7 +263,7 @@ func TestWhatMovedIsSaid(t *testing.T) {
 				if out != "" {
 					t.Errorf("it says more than the difference: %s", out)
 				}
-				if out := a.does("enforcement status"); strings.Contains(out, "plan "+hash) {
+				if out := a.does("enforcement status"); strings.Contains(out, hash) {
 					t.Errorf("something of the plan is pending:\n%s", out)
 				}
 				a.pass(10 * time.Minute)
@@ -287,7 +289,7 @@ func TestPauseHoldsWhatWasApproved(t *testing.T) {
 		a.does("enforcement apply "+hash, "Approved as", "Enforcement is held")
 		a.pass(10 * time.Minute)
 		a.wantStates(license.Stopped)
-		a.does("enforcement status", "paused by carol", "no reason given", "license/lic-test", machineID(4))
+		a.does("enforcement status", "by carol", "no reason given", "license/lic-test", machineID(4))
 		a.does("enforcement resume", "Resumed as", "looking at it", "Enforcement is held", "license/lic-test", "account/"+testAccount)
 		a.does("enforcement resume", "all was not held")
 		a.does("enforcement resume --account "+testAccount, "license/lic-test")
@@ -314,6 +316,25 @@ func TestTheBudgetOfThePlan(t *testing.T) {
 		a.wantStates(license.Stopped, 4, 5)
 		a.does("enforcement limits --account-per-hour 0")
 		a.does("enforcement limits --json", `"AccountPerHour": 20`, `"FleetPercent": 20`)
+	})
+}
+
+// TestABreakerIsSeenAndClosed: eight launches over the limit are more than the
+// fleet's budget, which nobody approved.
+func TestABreakerIsSeenAndClosed(t *testing.T) {
+	t.Parallel()
+	overrun(t, func(a *account) {
+		for n := 6; n < 14; n++ {
+			a.launch(n)
+		}
+		a.pass(10 * time.Minute)
+		a.wantStates(license.Stopped, 6, 7, 8, 9, 10)
+		a.does("enforcement status", "Enforcement is held", "breaker open", "its hourly budget ran out with 3 more", "by licenseguard", "5 of 5", machineID(13))
+		a.pass(2 * time.Hour)
+		a.wantStates(license.Stopped, 6, 7, 8, 9, 10)
+		a.does("enforcement resume", "It was: all: breaker open", "Nothing holds enforcement any more.")
+		a.pass(5 * time.Minute)
+		a.wantStates(license.Stopped, 6, 7, 8, 9, 10, 11, 12, 13)
 	})
 }
 

@@ -125,12 +125,12 @@ func Waiting(p ledger.Plan) (n int) {
 func Holds(w io.Writer, holds []ledger.Hold) {
 	rows, details := make([][]string, len(holds)), make([][]string, len(holds))
 	for i, h := range holds {
-		what := "paused by " + h.By
+		what := "paused"
 		if h.Breaker {
-			what = "breaker, open by itself"
+			what = "breaker open"
 		}
-		rows[i] = []string{text(string(h.Scope), 46), h.At.UTC().Format(minute), text(what, 42)}
-		details[i] = []string{h.Why}
+		rows[i] = []string{text(string(h.Scope), 60), h.At.UTC().Format(minute), what}
+		details[i] = []string{h.Why, "by " + h.By}
 	}
 	detailed(w, "SCOPE\tSINCE (UTC)\tWHAT", rows, details)
 }
@@ -156,21 +156,19 @@ func Pending(w io.Writer, pending []ledger.PendingAction, names map[string]strin
 	rows, details := make([][]string, len(pending)), make([][]string, len(pending))
 	for i := range pending {
 		p := &pending[i]
-		action, by := string(p.Action), "itself"
+		action, why := string(p.Action), p.Why
 		switch {
 		case p.Undo != nil:
-			action, by = "undo "+string(p.Undo.Action), p.By
+			action, why = "undo "+string(p.Undo.Action), "by "+p.By
 		case p.Mode == license.Observe:
 			action = "say " + action
-		case p.Plan != "":
-			by = "plan " + p.Plan
 		}
-		rows[i] = []string{p.Instance.AWSID(), text(cmp.Or(names[p.License], p.License), 26), action, p.NotBefore.UTC().Format(minute), fmt.Sprint(p.Attempts), text(by, 20)}
-		if details[i] = []string{p.Why}; p.LastError != "" {
+		rows[i] = []string{p.Instance.AWSID(), text(cmp.Or(names[p.License], p.License), 26), action, cmp.Or(p.Plan, "–"), p.NotBefore.UTC().Format(minute), fmt.Sprint(p.Attempts)}
+		if details[i] = []string{why}; p.LastError != "" {
 			details[i] = append(details[i], "the last try: "+p.LastError)
 		}
 	}
-	detailed(w, "INSTANCE\tLICENSE\tACTION\tNOT BEFORE (UTC)\tTRIES\tBY", rows, details)
+	detailed(w, "INSTANCE\tLICENSE\tACTION\tPLAN\tNOT BEFORE (UTC)\tTRIES", rows, details)
 }
 
 // Undo prints what would be taken back.
