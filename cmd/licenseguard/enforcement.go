@@ -322,11 +322,11 @@ func resumeEnforcement(ctx context.Context, args []string, out io.Writer) error 
 		if brakes, err = desk.store.LoadBrakes(ctx); err != nil {
 			return err
 		}
-		switch {
-		case !ok:
+		if !ok {
 			desk.say("%s was not held; nothing changed.", scope)
-		default:
-			desk.say("Resumed as %s. It was: %s", telemetry.Clean(desk.By, 400), telemetry.Clean(ended.String(), 400))
+		} else {
+			desk.say("Resumed as %s. What was held:", telemetry.Clean(desk.By, 400))
+			console.Holds(out, []ledger.Hold{ended})
 		}
 		if len(brakes.Holds) == 0 {
 			desk.say("Nothing holds enforcement any more.")

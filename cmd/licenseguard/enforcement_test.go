@@ -215,6 +215,9 @@ func TestFromPlanToUndo(t *testing.T) {
 		a.does("enforcement undo --yes --plan "+hash+" --as bob", "Undoing 2 answers", "left alone for a day")
 		a.does("enforcement status", "undo stopped", "bob")
 		a.pass(5 * time.Minute)
+		if out := a.does("enforcement undo --plan "+hash, "nothing to undo"); strings.Contains(out, "revoked") {
+			t.Errorf("something is left to be revoked: %s", out)
+		}
 		a.wantStates(license.Running, 0, 1, 2, 3, 4, 5)
 		for n := range 6 {
 			if in, _ := a.fleet.Get(machine(n).ID); len(in.Tags) > 0 {
@@ -332,7 +335,7 @@ func TestABreakerIsSeenAndClosed(t *testing.T) {
 		a.does("enforcement status", "Enforcement is held", "breaker open", "its hourly budget ran out with 3 more", "by licenseguard", "5 of 5", machineID(13))
 		a.pass(2 * time.Hour)
 		a.wantStates(license.Stopped, 6, 7, 8, 9, 10)
-		a.does("enforcement resume", "It was: all: breaker open", "Nothing holds enforcement any more.")
+		a.does("enforcement resume", "breaker open", "ran out with 3 more", "Nothing holds enforcement any more.")
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped, 6, 7, 8, 9, 10, 11, 12, 13)
 	})

@@ -126,11 +126,9 @@ func (d *desk) revocable(ctx context.Context, plan string) (n int, err error) {
 			continue
 		}
 		for j := range l.Entries {
-			if l.Entries[j].Verdict == ledger.Released {
-				continue // it was done, and remembers what it was
-			}
-			for _, m := range l.Entries[j].Members {
-				if m.Approval.Plan == plan && m.Answered == "" {
+			e := &l.Entries[j]
+			for k := range e.Members {
+				if answer := l.Answer(e, &e.Members[k], d.Now()); answer.Wanted() && answer.Plan == plan {
 					n++
 				}
 			}
