@@ -215,3 +215,10 @@ func (d *desk) held(holds []ledger.Hold) {
 		console.Holds(d.out, holds)
 	}
 }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 
 	"licenseguard/cmd/licenseguard/internal/console"
@@ -75,11 +74,4 @@ func limits(of *ledger.Limits) []limit {
 		{console.Limit{Name: "drift-percent", Default: normal.DriftPercent, What: "of an account that one sweep corrects, before the breaker opens",
 			Reason: "then events do not arrive, and what is known of the rest is old too"}, &of.DriftPercent},
 	}
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
