@@ -181,4 +181,3 @@ func (a *account) plan(says ...string) string {
 	}
 	return m[1]
 }
-

@@ -39,4 +39,3 @@ func TestExemptions(t *testing.T) {
 		}
 	})
 }
-
