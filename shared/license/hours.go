@@ -90,14 +90,14 @@ func (h Hours) Next(t time.Time) time.Time {
 		return t
 	}
 	local := t.In(h.zone)
-	for day := range 8 {
+	for day := range 15 { // a day whose hours the clock leaps over has none
 		year, month, date := local.Date()
 		at := func(d time.Duration) time.Time {
 			return time.Date(year, month, date+day, int(d/time.Hour), int(d%time.Hour/time.Minute), 0, 0, h.zone)
 		}
 		from, to := at(h.from), at(h.to)
 		switch {
-		case !h.days[from.Weekday()] || !t.Before(to):
+		case !h.days[from.Weekday()] || !t.Before(to) || !from.Before(to):
 		case t.Before(from):
 			return from.UTC()
 		default:
