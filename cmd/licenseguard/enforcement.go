@@ -68,10 +68,11 @@ func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
 			desk.say("Before it failed, %s approved; licenseguard enforcement undo --plan %s --yes%s takes that back.",
 				plural(approved, "answer was", "answers were"), rest[0], desk.where)
 		}
+		before, approvedBefore := p.Approved()
 		switch {
-		case err != nil && !p.Approved.IsZero() && p.Approved.Before(began):
+		case err != nil && approvedBefore && before.At.Before(began):
 			return fmt.Errorf("it was approved at %s by %s already, so what it lists is not as it was; licenseguard enforcement status%s shows how far it is: %w",
-				p.Approved.UTC().Format(time.RFC3339), telemetry.Clean(p.ApprovedBy, 400), desk.where, err)
+				before.At.UTC().Format(time.RFC3339), telemetry.Clean(before.By, 400), desk.where, err)
 		case err != nil:
 			return err
 		case approved == 0:

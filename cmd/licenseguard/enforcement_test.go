@@ -252,7 +252,7 @@ func TestWrongDecisionsAreNamed(t *testing.T) {
 			"enforcement undo --since soon":                                                 "since",
 			"enforcement undo --since -2h":                                                  "--since is -2h0m0s",
 			"enforcement undo --since 2h i-0":                                               "give one of",
-			"enforcement limits --account-per-hour -1":                                      `account-per-hour is "-1": give 1 to 10000`,
+			"enforcement limits --account-per-hour -1":                                      `account-per-hour is "-1": give 1 to 1000`,
 			"enforcement limits --fleet-percent 101":                                        "give 1 to 100",
 			"enforcement limits --fleet-percent many":                                       "fleet-percent",
 			"exemption add":                                                                 "give --license and --instance",

@@ -346,7 +346,8 @@ func approvers(ctx context.Context, store ledger.Store, entries []ledger.Journal
 		if err != nil && !errors.Is(err, ledger.ErrNoPlan) {
 			return nil, err
 		}
-		found[hash] = p.ApprovedBy
+		approval, _ := p.Approved()
+		found[hash] = approval.By
 	}
 	return found, nil
 }

@@ -101,7 +101,7 @@ func (d *desk) undoable(ctx context.Context, what taken) (entries []ledger.Journ
 	slices.SortStableFunc(entries, func(a, b ledger.JournalEntry) int { return b.At.Compare(a.At) })
 	seen := make(map[string]bool)
 	entries = slices.DeleteFunc(entries, func(e ledger.JournalEntry) bool {
-		key := ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch, Undo: &e}.Key()
+		key := ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch}.Key()
 		if seen[key] {
 			earlier++
 			return true
@@ -149,11 +149,7 @@ func (d *desk) undo(ctx context.Context, plan string, entries []ledger.JournalEn
 			return err
 		}
 	}
-	var failed []error
-	for _, e := range entries {
-		failed = append(failed, d.Undo(ctx, e))
-	}
-	return errors.Join(failed...)
+	return d.Undo(ctx, entries...)
 }
 
 func (d *desk) tellUndo(ctx context.Context, what taken, entries []ledger.JournalEntry, revoked int, done bool, args []string) error {

@@ -127,7 +127,8 @@ func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, seen li
 		p.NotBefore = e.Now().Add(notYet)
 		return ledger.ActionOutcome{}, e.Store.PutAction(ctx, p)
 	case errors.Is(err, ErrGone):
-		return ledger.ActionOutcome{}, e.cancel(ctx, p, err.Error(), r)
+		entry.Error = err.Error()
+		return ledger.ActionOutcome{}, errors.Join(e.Store.Record(ctx, entry), e.cancel(ctx, p, err.Error(), r))
 	case errors.Is(err, ErrMinimum): // as if its group had no policy
 		entry.Action, entry.Guard, entry.Why = ledger.DoneTagged, ledger.GuardAutoScaling, entry.Why+"; "+err.Error()
 	case err != nil:

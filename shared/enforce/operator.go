@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +48,7 @@ func (o *Operator) Plan(ctx context.Context) (ledger.Plan, error) {
 		return p, err
 	}
 	if old, err := o.Store.LoadPlan(ctx, p.Hash); err == nil {
-		p.Approved, p.ApprovedBy = old.Approved, old.ApprovedBy // the same list once more
+		p.Approvals = old.Approvals // the same list once more
 	}
 	return p, o.Store.SavePlan(ctx, p)
 }
@@ -92,7 +93,8 @@ func (o *Operator) Apply(ctx context.Context, hash string) (p ledger.Plan, appro
 	if now.Hash != p.Hash {
 		return p, 0, &MovedError{Plan: hash, Difference: p.Difference(&now)}
 	}
-	p.Approved, p.ApprovedBy = o.Now(), o.By // before the first approval: none is without it
+	before := p.Approvals
+	p.Approvals = append(slices.Clone(before), ledger.PlanApproval{By: o.By, At: o.Now()}) // first: no approval is without it
 	if err := o.Store.SavePlan(ctx, p); err != nil {
 		return p, 0, err
 	}
@@ -107,8 +109,12 @@ func (o *Operator) Apply(ctx context.Context, hash string) (p ledger.Plan, appro
 		}
 		approved += result.Approved
 		if result.Moved {
-			now, err := o.plan(ctx)
-			return p, approved, errors.Join(&MovedError{Plan: hash, Difference: p.Difference(&now)}, err)
+			if approved == 0 {
+				p.Approvals = before
+				err = o.Store.SavePlan(ctx, p)
+			}
+			now, planErr := o.plan(ctx)
+			return p, approved, errors.Join(&MovedError{Plan: hash, Difference: p.Difference(&now)}, err, planErr)
 		}
 	}
 	return p, approved, nil
@@ -206,44 +212,69 @@ func (o *Operator) amend(ctx context.Context, id string, change func(license.Con
 // undoTime is how long an undone instance is left alone: time to decide.
 const undoTime = 24 * time.Hour
 
-// Undo has enforcement take back what the journal's entry says. The instance is
-// left alone for a day, by every license that applies to it; after that it is
-// listed, not answered. What a plan
-// approved and enforcement did not do yet is to be revoked first.
-func (o *Operator) Undo(ctx context.Context, entry ledger.JournalEntry) error {
-	switch {
-	case o.By == "":
+// Undo has enforcement take back what entries of the journal say. The instances
+// are left alone for a day, by every license that applies to them; after that
+// they are listed, not answered. What a plan approved and enforcement did not do
+// yet is to be revoked first.
+func (o *Operator) Undo(ctx context.Context, entries ...ledger.JournalEntry) error {
+	if o.By == "" {
 		return ErrNobody
-	case !Undoable(entry):
-		return fmt.Errorf("%s of %s cannot be undone: it changed nothing, is not done, or is undone", entry.Action, entry.Instance.AWSID())
 	}
-	facts, err := o.Store.LoadFacts(ctx, []license.ResourceID{entry.Instance})
+	ids := make([]license.ResourceID, len(entries))
+	for i, e := range entries {
+		if !Undoable(e) {
+			return fmt.Errorf("%s of %s cannot be undone: it changed nothing, is not done, or is undone", e.Action, e.Instance.AWSID())
+		}
+		ids[i] = e.Instance
+	}
+	facts, err := o.Store.LoadFacts(ctx, ids)
 	if err != nil {
 		return err
 	}
-	ids := []string{entry.License}
-	for _, h := range facts[entry.Instance].Held { // no other license may stop what was started again
-		if !slices.Contains(ids, h.ConfigurationID) {
-			ids = append(ids, h.ConfigurationID)
+	exemptions := make(map[string][]license.Exemption) // by license; no other one may stop what is started again
+	for _, e := range entries {
+		x := license.Exemption{Instance: e.Instance, Owner: o.By, Approver: o.By, Undo: true, Reason: "undo of " + string(e.Action) + " at " + e.At.UTC().Format(time.RFC3339)}
+		exemptions[e.License] = append(exemptions[e.License], x)
+		for _, h := range facts[e.Instance].Held {
+			if h.ConfigurationID != e.License {
+				exemptions[h.ConfigurationID] = append(exemptions[h.ConfigurationID], x)
+			}
 		}
 	}
-	for _, id := range ids {
-		if err := o.leaveAlone(ctx, id, entry); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(exemptions)) {
+		if err := o.leaveAlone(ctx, id, exemptions[id]); err != nil {
 			return err
 		}
 	}
-	return o.Store.AddAction(ctx, ledger.PendingAction{License: entry.License, Instance: entry.Instance, Launch: entry.Launch,
-		NotBefore: o.Now(), Why: "undo", Undo: &entry, By: o.By, Plan: entry.Plan})
+	for _, e := range entries {
+		err := o.Store.AddAction(ctx, ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch,
+			NotBefore: o.Now(), Why: "undo", Undo: &e, By: o.By, Plan: e.Plan})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// leaveAlone gives the instance of an undo an exemption from one license.
-func (o *Operator) leaveAlone(ctx context.Context, id string, entry ledger.JournalEntry) error {
+// leaveAlone gives the instances of undos an exemption from one license, in one
+// commit. A license that is gone stops nothing.
+func (o *Operator) leaveAlone(ctx context.Context, id string, exemptions []license.Exemption) error {
 	err := o.amend(ctx, id, func(c license.Configuration, at time.Time) (license.Configuration, error) {
-		if e, ok := c.Exempt(entry.Instance, at); ok && e.Undo {
+		before := len(c.Exemptions)
+		for _, x := range exemptions {
+			if has, ok := c.Exempt(x.Instance, at); ok && has.Undo {
+				continue
+			}
+			x.Until = at.Add(undoTime)
+			var err error
+			if c, err = c.WithExemption(x, at, o.By); err != nil {
+				return c, err
+			}
+		}
+		if len(c.Exemptions) == before {
 			return c, errAlready
 		}
-		return c.WithExemption(license.Exemption{Instance: entry.Instance, Owner: o.By, Approver: o.By, Until: at.Add(undoTime), Undo: true,
-			Reason: "undo of " + string(entry.Action) + " at " + entry.At.UTC().Format(time.RFC3339)}, at, o.By)
+		return c, nil
 	})
 	if errors.Is(err, errAlready) || errors.Is(err, ledger.ErrNotFound) {
 		return nil
@@ -251,7 +282,7 @@ func (o *Operator) leaveAlone(ctx context.Context, id string, entry ledger.Journ
 	return err
 }
 
-var errAlready = errors.New("it is left alone already")
+var errAlready = errors.New("they are left alone already")
 
 // Undoable reports whether something of a journal's entry can be taken back.
 func Undoable(e ledger.JournalEntry) bool {

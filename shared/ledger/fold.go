@@ -97,6 +97,7 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	claims := f.inOrder(b.Claims)
 	pages := maxDirtyPages - len(claims) // leave room for what the claims touch
 	f.relist(pages)
+	f.endExemptions(pages)
 	f.recount(pages)
 	for _, c := range claims {
 		f.claim(c)
@@ -220,6 +221,30 @@ func (f *folder) relist(pages int) {
 			m := &f.touch(i).Members[j]
 			m.Cause, m.Answered = ByChange, ""
 		}
+	}
+}
+
+// endExemptions makes an overrun by change of what an exemption, since ended, left
+// running over the count: nobody launched it so.
+func (f *folder) endExemptions(pages int) {
+	c := &f.l.Configuration
+	for _, x := range c.Exemptions {
+		if x.Holds(f.now) {
+			continue
+		}
+		i, ok := f.find(x.Instance)
+		if !ok {
+			continue
+		}
+		m := f.l.Entries[i].member(x.Instance)
+		if m == nil || m.Cause != ByLaunch || !x.End().After(m.Generation.Launch) {
+			continue
+		}
+		if _, exempt := c.Exempt(x.Instance, f.now); exempt || f.fullAt(pages) {
+			continue
+		}
+		m = f.touch(i).member(x.Instance)
+		m.Cause, m.Answered = ByChange, ""
 	}
 }
 

@@ -20,9 +20,22 @@ type Plan struct {
 	At       time.Time
 	By       string // who asked for it
 	Licenses []LicensePlan
-	// Approved and ApprovedBy are set once a person applied the plan.
-	Approved   time.Time `json:",omitzero"`
-	ApprovedBy string    `json:",omitempty"`
+	// Approvals are by whom the plan was applied: the same list can come again.
+	Approvals []PlanApproval `json:",omitempty"`
+}
+
+// PlanApproval is a named person's yes to a plan.
+type PlanApproval struct {
+	By string
+	At time.Time
+}
+
+// Approved returns the last approval, if there is any.
+func (p *Plan) Approved() (last PlanApproval, ok bool) {
+	if n := len(p.Approvals); n > 0 {
+		return p.Approvals[n-1], true
+	}
+	return last, false
 }
 
 // LicensePlan is the part of one license.

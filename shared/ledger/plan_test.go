@@ -231,3 +231,32 @@ func TestAnApprovalIsForOneLaunch(t *testing.T) {
 		t.Errorf("answer %+v; want it listed again", a)
 	}
 }
+
+// TestTheFoldNotesTheEndOfAnExemption, so that what is left running waits for a
+// person also once the configuration does not have the exemption any more.
+func TestTheFoldNotesTheEndOfAnExemption(t *testing.T) {
+	t.Parallel()
+	w := overrun(t, 3, nil)
+	exempt := func(n int, until time.Duration) {
+		c, err := w.l.Configuration.WithExemption(license.Exemption{Instance: id(n), Owner: "o", Reason: "r", Approver: "a", Until: w.now.Add(until)}, w.now, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.fold(ledger.Batch{Configuration: &c})
+	}
+	exempt(2, time.Hour)
+	w.now = w.l.Due
+	for w.now.Before(t0.Add(3 * time.Hour)) {
+		w.fold(ledger.Batch{})
+		w.now = w.l.Due
+	}
+	w.now = t0.AddDate(0, 0, 10)
+	exempt(3, time.Hour) // the first one is dropped
+	if n := len(w.l.Configuration.Exemptions); n != 1 {
+		t.Fatalf("%d exemptions; want the first dropped", n)
+	}
+	e, m := w.member(2)
+	if a := w.l.Answer(e, m, w.now); m.Cause != ledger.ByChange || a.Wanted() || a.Why != ledger.WhyListed {
+		t.Errorf("cause %q, answer %+v; want it listed", m.Cause, a)
+	}
+}

@@ -177,7 +177,7 @@ type Store interface {
 func (a PendingAction) Key() string {
 	key := fmt.Sprintf("%s#%s#%d", a.License, a.Instance, a.Launch.UnixMilli())
 	if a.Undo != nil {
-		return key + "#undo"
+		return key + "#undo#" + string(a.Undo.Action) + "#" + a.Undo.Plan
 	}
 	return key
 }

@@ -26,8 +26,11 @@ type Exemption struct {
 
 const (
 	maxExemption = 366 * 24 * time.Hour
-	// maxExemptions bounds what one configuration holds, those of the past too.
-	maxExemptions = 200
+	// maxExemptions bounds what one configuration holds: about 300 KB.
+	maxExemptions = 1000
+	// keptExemption is how long one that ended is kept at least: until then the fold
+	// has noted what it left behind as an overrun by a change.
+	keptExemption = 48 * time.Hour
 	// exemptionNotice is how long before its end an exemption is listed; one of a
 	// short life is listed when a quarter is left.
 	exemptionNotice = 7 * 24 * time.Hour
@@ -106,11 +109,9 @@ func (c Configuration) WithExemption(e Exemption, now time.Time, by string) (Con
 		return c, err
 	}
 	c.Exemptions = append(slices.Clone(c.Exemptions), e)
+	c.Exemptions = slices.DeleteFunc(c.Exemptions, func(e Exemption) bool { return e.End().Before(now.Add(-keptExemption)) })
 	if len(c.Exemptions) > maxExemptions {
-		c.Exemptions = slices.DeleteFunc(c.Exemptions, func(e Exemption) bool { return e.End().Before(now.Add(-maxExemption)) })
-	}
-	if len(c.Exemptions) > maxExemptions {
-		return c, &FieldError{Field: "exemptions", Value: fmt.Sprint(len(c.Exemptions)), Want: fmt.Sprintf("a license holds at most %d of one year", maxExemptions)}
+		return c, &FieldError{Field: "exemptions", Value: fmt.Sprint(len(c.Exemptions)), Want: fmt.Sprintf("a license holds at most %d", maxExemptions)}
 	}
 	slices.SortStableFunc(c.Exemptions, func(a, b Exemption) int {
 		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Instance, b.Instance))
@@ -120,7 +121,7 @@ func (c Configuration) WithExemption(e Exemption, now time.Time, by string) (Con
 }
 
 // WithoutExemption returns the configuration in which those of an instance have
-// ended now. They stay on record. An error is a *FieldError.
+// ended now. An error is a *FieldError.
 func (c Configuration) WithoutExemption(instance ResourceID, now time.Time, by string) (Configuration, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	if _, ok := c.Exempt(instance, now); !ok {

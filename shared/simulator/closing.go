@@ -1,9 +1,13 @@
 package simulator
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
+
+	"licenseguard/shared/enforce"
+	"licenseguard/shared/ledger"
 )
 
 // calm ends the faults, sweeps once, and lets pass what waits.
@@ -81,6 +85,11 @@ func (s *Sim) quiet() {
 // horizon.
 func (s *Sim) ticks(horizon time.Time) {
 	most := 300 + 10*len(s.cloud.machines) // an hour's budget can be a single one
+	if len(s.cloud.machines) > 60 {        // and that of account and fleet, too: a person gives more
+		s.command("limits", func(ctx context.Context, o *enforce.Operator) error {
+			return o.Limit(ctx, ledger.Limits{AccountPerHour: 100, FleetLeast: 100, FleetPercent: 100, RefusedPerHour: 50, DriftPercent: 100})
+		}, func() {})
+	}
 	for range most {
 		for _, g := range s.cloud.groups {
 			s.cloud.scale(g)

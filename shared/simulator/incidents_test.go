@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,11 +267,8 @@ func (i incident) approveAndUndo(p ledger.Plan, all, list int) {
 	t.Logf("all %d stopped within %s: at most 6 in any 60 minutes", list, i.now.Sub(begun).Round(time.Hour))
 
 	entries, _ := i.store.Journal(context.Background(), time.Time{})
-	for _, e := range entries {
-		if enforce.Undoable(e) {
-			i.person(func(ctx context.Context, o *enforce.Operator) error { return o.Undo(ctx, e) })
-		}
-	}
+	entries = slices.DeleteFunc(entries, func(e ledger.JournalEntry) bool { return !enforce.Undoable(e) })
+	i.person(func(ctx context.Context, o *enforce.Operator) error { return o.Undo(ctx, entries...) })
 	i.pass(3 * time.Hour)
 	if i.running() != all {
 		t.Errorf("%d of %d run after the undo", i.running(), all)

@@ -205,6 +205,8 @@ var rareMutants = []struct {
 		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}}, "enforce", "TestAGroupIsMadeSmallerOnce"},
 	{mutant{name: "a group that grew is made smaller again", edits: []edit{
 		{"enforce/act.go", "	p.Lowered = true", "	p.Lowered = false"}}}, "enforce", "TestAGroupThatGrewAgain"},
+	{mutant{name: "the end of an exemption is forgotten with it", edits: []edit{
+		{"ledger/fold.go", "	f.endExemptions(pages)", ""}}}, "ledger", "TestTheFoldNotesTheEndOfAnExemption"},
 	{mutant{name: "no breaker where a budget runs out", edits: []edit{
 		{"enforce/brake.go", "for _, scope := range slices.Sorted(maps.Keys(not.waiting)) {", "for _, scope := range slices.Sorted(maps.Keys(not.waiting))[:0] {"}}}, "enforce", "TestNoRoomNoStop"},
 	{mutant{name: "what EC2 refuses opens no breaker", edits: []edit{

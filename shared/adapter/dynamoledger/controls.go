@@ -1,9 +1,13 @@
 package dynamoledger
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -54,19 +58,44 @@ func (s *Store) CommitBrakes(ctx context.Context, b *ledger.Brakes, c *ledger.Ch
 	return nil
 }
 
-// SavePlan implements ledger.Controls.
+// SavePlan implements ledger.Controls. A plan of a thousand instances would be
+// larger than an item as plain text; packed, one of ten thousand is not.
 func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
-	return s.putDoc(ctx, key(planPK, p.Hash), p)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if err := errors.Join(json.NewEncoder(z).Encode(p), z.Close()); err != nil {
+		return fmt.Errorf("encode plan %s: %w", p.Hash, err)
+	}
+	it := key(planPK, p.Hash)
+	it["Plan"] = binary(packed.Bytes())
+	if _, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: it}); err != nil {
+		return fmt.Errorf("put plan %s: %w", p.Hash, err)
+	}
+	return nil
 }
 
+// maxPlan bounds what a plan unpacks to.
+const maxPlan = 64 << 20
+
 // LoadPlan implements ledger.Controls.
-func (s *Store) LoadPlan(ctx context.Context, hash string) (ledger.Plan, error) {
+func (s *Store) LoadPlan(ctx context.Context, hash string) (p ledger.Plan, err error) {
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key(planPK, hash), ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return ledger.Plan{}, fmt.Errorf("get plan %s: %w", hash, err)
+		return p, fmt.Errorf("get plan %s: %w", hash, err)
 	}
 	if len(out.Item) == 0 {
-		return ledger.Plan{}, fmt.Errorf("plan %q: %w", hash, ledger.ErrNoPlan)
+		return p, fmt.Errorf("plan %q: %w", hash, ledger.ErrNoPlan)
 	}
-	return docOf[ledger.Plan](out.Item)
+	packed, ok := out.Item["Plan"].(*types.AttributeValueMemberB)
+	if !ok {
+		return p, fmt.Errorf("plan %s: the item has no binary Plan", hash)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed.Value))
+	if err == nil {
+		err = json.NewDecoder(io.LimitReader(z, maxPlan)).Decode(&p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("decode plan %s: %w", hash, err)
+	}
+	return p, nil
 }

@@ -81,6 +81,10 @@ func plans(t *testing.T, store ledger.Store) {
 	count := int64(3)
 	p := ledger.NewPlan([]ledger.LicensePlan{{License: "lic-1", Name: "=1+1", Mode: license.Stop, Hard: true, Count: &count, Over: 2, TightenedAt: Start,
 		Items: []ledger.PlanItem{{Instance: InstanceID(1), Launch: Start, Action: license.Stop, Waits: true, Broken: []string{"x"}, NotBefore: Start}}}}, Start, "alice")
+	for n := range 5000 { // as a fleet's first list can be
+		p.Licenses[0].Items = append(p.Licenses[0].Items, ledger.PlanItem{Instance: InstanceID(n), Resource: InstanceID(n), Launch: Start, State: license.Running, Verdict: ledger.Over,
+			Cause: ledger.ByFind, Licenses: 1, Arithmetic: "m5.large: 1 instance = 1 license", Action: license.Stop, Waits: true, Why: ledger.WhyListed})
+	}
 	for range 2 {
 		if err := store.SavePlan(ctx, p); err != nil {
 			t.Fatal(err)
@@ -92,6 +96,6 @@ func plans(t *testing.T, store ledger.Store) {
 		if diff := cmp.Diff(p, got); diff != "" {
 			t.Errorf("plan (-saved +loaded):\n%s", diff)
 		}
-		p.Approved, p.ApprovedBy = Start.Add(time.Hour), "bob"
+		p.Approvals = append(p.Approvals, ledger.PlanApproval{By: "bob", At: Start.Add(time.Hour)})
 	}
 }
