@@ -84,8 +84,8 @@ func (s *Sim) quiet() {
 // ticks lets minutes and hours pass until nothing is pending, or due before the
 // horizon.
 func (s *Sim) ticks(horizon time.Time) {
-	most := 300 + 10*len(s.cloud.machines) // an hour's budget can be a single one
-	if len(s.cloud.machines) > 60 {        // and that of account and fleet, too: a person gives more
+	most := 300 + 10*len(s.cloud.machines)                // an hour's budget can be a single one
+	if len(s.cloud.machines) > 60 || s.dice.chance(0.7) { // and that of account and fleet, too: a person gives more
 		s.command("limits", func(ctx context.Context, o *enforce.Operator) error {
 			return o.Limit(ctx, ledger.Limits{AccountPerHour: 100, FleetLeast: 100, FleetPercent: 100, RefusedPerHour: 50, DriftPercent: 100})
 		}, func() {})

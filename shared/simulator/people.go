@@ -14,7 +14,7 @@ import (
 
 // hours are those that licenses have: mostly none. The simulation begins on a
 // Friday at eight.
-var hours = []license.Hours{{}, {}, {}, mustHours("Mon-Fri 07:00-09:00 UTC"), mustHours("Sat,Sun 00:00-24:00 UTC")}
+var hours = []license.Hours{{}, {}, {}, {}, {}, {}, mustHours("Mon-Fri 07:00-09:00 UTC"), mustHours("Sat,Sun 00:00-24:00 UTC")}
 
 func mustHours(text string) license.Hours {
 	h, err := license.ParseHours(text)

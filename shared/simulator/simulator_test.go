@@ -124,12 +124,12 @@ func TestHarsh(t *testing.T) {
 // TestHostile: whatever people, tenants, faults and two enforcers at once do, no
 // stop is beyond a budget, none of what is covered, exempt, protected, held or
 // unapproved, none makes Auto Scaling start another, and none is forgotten. CI
-// plays 30,000 of the seeds, make hostile a million.
+// plays 10,000 of the seeds, make hostile a million.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	last := uint64(3000)
 	if os.Getenv("CI") == "true" {
-		last = 30_000
+		last = 10_000
 	}
 	play(t, Hostile, last, func(sum Stats) {
 		for _, happened := range []struct {
