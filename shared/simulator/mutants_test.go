@@ -36,7 +36,7 @@ var mutants = []mutant{
 		{"license/configuration.go", "if !c.Expiry.IsZero() && !now.Before(c.Expiry) {", "if false {"}}},
 	{"the end of an affinity never falls due", 900, "", []edit{
 		{"ledger/finish.go", "earlier(e.AffinityUntil)", "_ = e"}}},
-	{"a dated rule never falls due", 800, "", []edit{
+	{"a dated rule never falls due", 2400, "", []edit{
 		{"ledger/finish.go", "earlier(f.l.Configuration.NextChange(f.now))", ""}}},
 	{"no inherited association", 200, "", []edit{
 		{"license/association.go", "if offered || before.Kind.Inherited() {", "if offered {"}}},
@@ -95,7 +95,7 @@ var mutants = []mutant{
 		{"enforce/enforcer.go", "		p.Action = action", "		_ = action"}}},
 	{"another launch is stopped", 1600, "", []edit{
 		{"enforce/enforcer.go", "case !in.LaunchTime.Equal(p.Launch):", "case false:"}}},
-	{"a failed stop is taken for done", 1100, "", []edit{
+	{"a failed stop is taken for done", 3000, Hostile, []edit{
 		{"enforce/act.go", "case err != nil:", "case err != nil && p.Action == license.Tag:"}}},
 	{"no outcome is recorded", 100, "", []edit{
 		{"enforce/act.go", "if _, _, err := e.committer().Apply(ctx, id, ledger.Batch{Outcomes: outcomes}); err != nil {", "if err := error(nil); err != nil {"}}},
@@ -134,7 +134,8 @@ var mutants = []mutant{
 	{"an exemption protects nothing", 1000, Hostile, []edit{
 		{"ledger/guard.go", "if _, ok := l.Configuration.Exempt(instance, now); ok {", "if false {"}}},
 	{"the end of an exemption is a launch", 1000, Hostile, []edit{
-		{"ledger/answer.go", "return !l.Configuration.ExemptSince(m.Instance, launch)", "return true"}}},
+		{"ledger/answer.go", "return !l.Configuration.ExemptSince(m.Instance, launch)", "return true"},
+		{"ledger/fold.go", "	f.endExemptions(pages)", ""}}},
 	{"what was undone is answered again", 3000, Hostile, []edit{
 		{"ledger/answer.go", "case exemption.Undo:", "case exemption.Undo && false:"}}},
 	{"the tag of an exemption protects nothing", 3000, Hostile, []edit{
