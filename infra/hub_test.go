@@ -266,6 +266,7 @@ func TestEnvironmentIsWhatFunctionsLoad(t *testing.T) {
 		config.EnvLedgerTable: "ledger", config.EnvAccounts: "123456789012", config.EnvReportBucket: "reports",
 		config.EnvDeadLetterQueueURL: "https://sqs/1/q", config.EnvAlertQueueURL: "https://sqs/1/q", config.EnvEventQueueURL: "https://sqs/1/q",
 		config.EnvAlertTopicARN: "arn:aws:sns:us-east-1:123456789012:alerts", config.EnvEventBusName: "licenseguard",
+		config.EnvAutoScaling: "false",
 	}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
@@ -304,6 +305,10 @@ func TestEnvironmentPointsWhereItSays(t *testing.T) {
 			if variable == config.EnvAccounts {
 				if got := compact(value); got != `{"Ref":"AWS::AccountId"}` {
 					t.Errorf("%s of %s is %s", variable, name, got)
+				}
+			} else if variable == config.EnvAutoScaling {
+				if value != "false" {
+					t.Errorf("%s of %s is %v; want it off where nobody asks for it", variable, name, value)
 				}
 			} else if got, want := target(value), hub.output(outputs[variable]); got == "" || got != want {
 				t.Errorf("%s of %s points at %q, want %q", variable, name, got, want)

@@ -72,7 +72,7 @@ func (v variant) needs(t template) map[string][]need {
 			{"ec2:DescribeInstances ec2:DescribeInstanceAttribute", "*", nil},
 		}),
 		config.FunctionPublish: slices.Concat(follow, []need{
-			{"dynamodb:GetItem dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem", ledger, nil},
+			{"dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query dynamodb:PutItem dynamodb:UpdateItem", ledger, nil},
 			useKey,
 			{"s3:PutObject", folder(config.PrefixChanges), nil},
 			{"sqs:SendMessage", queue(config.OutputAlertQueueURL), nil}, consume(config.OutputAlertQueueURL),

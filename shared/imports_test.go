@@ -2,6 +2,7 @@ package shared_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,4 +117,18 @@ func dependencies(t *testing.T, path string) []string {
 		t.Fatalf("go list shows no package for %s; this test cannot see anything", path)
 	}
 	return deps
+}
+
+// TestWhoDecidesByHoursKnowsTheZones: Lambda's images have no time zones.
+func TestWhoDecidesByHoursKnowsTheZones(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"functions/track", "functions/sweep", "functions/enforce", "cmd/licenseguard"} {
+		out, err := exec.Command("go", "list", "-deps", "licenseguard/"+program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(strings.Fields(string(out)), "time/tzdata") {
+			t.Errorf("%s does not link time/tzdata", program)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"time"
+	_ "time/tzdata" // for the hours of licenses
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"

@@ -121,17 +121,23 @@ func (c Configuration) WithExemption(e Exemption, now time.Time, by string) (Con
 }
 
 // WithoutExemption returns the configuration in which those of an instance have
-// ended now. An error is a *FieldError.
+// ended now. That of an undo stays until its end, for what is to be started again
+// may not have been yet. An error is a *FieldError.
 func (c Configuration) WithoutExemption(instance ResourceID, now time.Time, by string) (Configuration, error) {
 	now = now.UTC().Truncate(time.Millisecond)
-	if _, ok := c.Exempt(instance, now); !ok {
-		return c, &FieldError{Field: "exemption.instance", Value: string(instance), Want: "it has none in force; licenseguard exemption ls lists them"}
-	}
 	c.Exemptions = slices.Clone(c.Exemptions)
+	ended := false
 	for i := range c.Exemptions {
-		if e := &c.Exemptions[i]; e.Instance == instance && e.Holds(now) {
-			e.Ended = now
+		if e := &c.Exemptions[i]; e.Instance == instance && e.Holds(now) && !e.Undo {
+			e.Ended, ended = now, true
 		}
+	}
+	if !ended {
+		want := "it has none in force; licenseguard exemption ls lists them"
+		if e, ok := c.Exempt(instance, now); ok {
+			want = "an undo leaves it alone until " + e.Until.Format(time.RFC3339) + "; that ends by itself"
+		}
+		return c, &FieldError{Field: "exemption.instance", Value: string(instance), Want: want}
 	}
 	c.UpdatedAt, c.UpdatedBy = now, by
 	return c, nil

@@ -2,6 +2,7 @@ package license_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,28 @@ func TestExemption(t *testing.T) {
 	other.Name = "renamed"
 	if amended, err := license.Amend(&c, other, noon.Add(time.Hour), "file"); err != nil || len(amended.Exemptions) != 1 || !amended.Exemptions[0].Ended.IsZero() {
 		t.Errorf("an amendment has the exemptions %+v, %v; want those there are", amended.Exemptions, err)
+	}
+}
+
+// TestTheExemptionOfAnUndoStays: the instance may not have been started yet.
+func TestTheExemptionOfAnUndoStays(t *testing.T) {
+	t.Parallel()
+	c, err := valid().WithExemption(exemption(func(e *license.Exemption) { e.Undo = true }), noon, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := exemption(nil).Instance
+	if _, err := c.WithoutExemption(id, noon.Add(time.Hour), "bob"); err == nil || !strings.Contains(err.Error(), "an undo leaves it alone until") {
+		t.Errorf("%v; want a refusal that says why", err)
+	}
+	if c, err = c.WithExemption(exemption(nil), noon, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = c.WithoutExemption(id, noon.Add(time.Hour), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := c.Exempt(id, noon.Add(time.Hour)); !ok || !e.Undo {
+		t.Errorf("%+v, %v; want the undo's in force", e, ok)
 	}
 }
 

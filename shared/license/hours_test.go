@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"licenseguard/shared/license"
 )
@@ -59,6 +60,19 @@ func TestHoursRefused(t *testing.T) {
 		if !errors.As(err, &field) {
 			t.Errorf("%q: %v; want a FieldError", text, err)
 		}
+	}
+}
+
+// TestHoursOfAnUnknownZone: a program without zones stops nothing.
+func TestHoursOfAnUnknownZone(t *testing.T) {
+	t.Parallel()
+	var h license.Hours
+	if err := h.UnmarshalText([]byte("Mon-Fri 08:00-18:00 Nowhere/Town")); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	if next := h.Next(at); next.Before(at.AddDate(50, 0, 0)) {
+		t.Errorf("the next is %s; want none", next)
 	}
 }
 
