@@ -43,7 +43,8 @@ func TestSweep(t *testing.T) {
 	for _, size := range pick([]int{300}, []int{1_000, 10_000, 100_000}) {
 		b.clock.later(time.Hour)
 		grow(b, cloud.inMemory, size)
-		_, err := tracker.Sweep(t.Context(), account) // what sweep is to find again
+		first := handler.Sweep{Tracker: tracker, Store: tracker.Store.(ledgerStore), Log: slog.New(slog.DiscardHandler), Metrics: io.Discard}
+		_, err := first.Handle(t.Context()) // what sweep is to find again
 		b.must(err)
 		b.clock.later(time.Hour)
 		job := childJob{Dynamo: b.endpoint, EC2: cloud.url, Table: b.table, Now: b.clock.now()}
