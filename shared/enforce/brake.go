@@ -26,7 +26,7 @@ func open(done *ledger.Braking, b *ledger.Brakes, scope ledger.Scope, now time.T
 func (e *Enforcer) spend(ctx context.Context, l *ledger.License, ready []ledger.PendingAction, r *Report) (kept []ledger.PendingAction, not ungranted, err error) {
 	var late []ledger.PendingAction
 	_, err = e.brakes().Update(ctx, func(b *ledger.Brakes, now time.Time) *ledger.Braking {
-		kept, late, not = nil, nil, ungranted{}
+		kept, late, not = nil, nil, ungranted{fresh: make(map[string]bool)}
 		var done *ledger.Braking
 		room, retry := l.Room(now)
 		if room > 0 {
@@ -43,6 +43,7 @@ func (e *Enforcer) spend(ctx context.Context, l *ledger.License, ready []ledger.
 			}
 			if ran == "" && p.Action.TakesAway() {
 				done = &ledger.Braking{Reason: "spent", By: Breaker}
+				not.fresh[p.Key()] = !b.HasSpent(p.Key())
 				if scope, until := b.Spend(p.Key(), p.Instance, now); scope != "" {
 					ran, p.NotBefore = scope, until
 				}
@@ -70,7 +71,10 @@ func (e *Enforcer) spend(ctx context.Context, l *ledger.License, ready []ledger.
 
 // ungranted are the actions of a batch that were not granted: those for which
 // budgets were spent in vain, and by scope how many a budget had no room for.
+// What an earlier try had spent is not spent in vain: it may have been done, and
+// only its outcome was lost.
 type ungranted struct {
+	fresh   map[string]bool // spent by this try, not by one before
 	keys    []string
 	waiting map[ledger.Scope]int
 }
@@ -92,7 +96,9 @@ func (u *ungranted) note(p *ledger.PendingAction, g ledger.GrantResult) {
 	if g.Refused == "" || !p.Action.TakesAway() {
 		return
 	}
-	u.keys = append(u.keys, p.Key())
+	if u.fresh[p.Key()] {
+		u.keys = append(u.keys, p.Key())
+	}
 	if g.Refused == ledger.RefusedBudget {
 		u.ranOut(ledger.LicenseScope(p.License), p)
 	}

@@ -55,6 +55,40 @@ func TestRefusalsOpenTheBreaker(t *testing.T) {
 	}
 }
 
+// TestWhatMayHaveBeenDoneStaysSpent: a stop is done and its outcome is lost; the
+// next run, which the license refuses because the intent is not its own, must not
+// give its budget back.
+func TestWhatMayHaveBeenDoneStaysSpent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	ctx := context.Background()
+	for _, c := range f.queue {
+		f.must(f.Queue(ctx, c))
+	}
+	m, failed := f.cloud.instances[name(1)], false
+	f.Enforcer.Store = ledgertest.Faulty(f.store, func(op string) (before, after error) {
+		if op == "Load" && m.stops == 1 && !failed { // of the outcome's commit
+			failed = true
+			return errors.New("no connection"), nil
+		}
+		return nil, nil
+	})
+	f.now = f.now.Add(2 * time.Minute)
+	_, err := f.Run(ctx)
+	if err == nil || m.stops != 1 {
+		t.Fatalf("%d stops, %v; want one whose outcome is lost", m.stops, err)
+	}
+	m.State = license.Running // EC2 shows it late
+	f.now = f.now.Add(time.Minute)
+	_, err = f.Run(ctx)
+	f.must(err)
+	b, err := f.store.LoadBrakes(ctx)
+	f.must(err)
+	if len(b.Spent) != 1 || m.stops != 1 {
+		t.Errorf("%d spent after %d stops; want the stop spent", len(b.Spent), m.stops)
+	}
+}
+
 func TestDriftOpensTheBreaker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, 60, 20)

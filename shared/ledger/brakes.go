@@ -230,6 +230,11 @@ func (b *Brakes) Spend(key string, instance license.ResourceID, now time.Time) (
 	return "", time.Time{}
 }
 
+// HasSpent reports whether an action is among what was spent.
+func (b *Brakes) HasSpent(key string) bool {
+	return slices.ContainsFunc(b.Spent, func(s Spent) bool { return s.Key == key })
+}
+
 // Unspend gives back what was spent on actions that were not tried after all.
 func (b *Brakes) Unspend(keys []string) {
 	b.Spent = slices.DeleteFunc(slices.Clone(b.Spent), func(s Spent) bool { return slices.Contains(keys, s.Key) })

@@ -208,6 +208,8 @@ var rareMutants = []struct {
 		{"enforce/act.go", "	p.Lowered = true", "	p.Lowered = false"}}}, "enforce", "TestAGroupThatGrewAgain"},
 	{mutant{name: "the end of an exemption is forgotten with it", edits: []edit{
 		{"ledger/fold.go", "	f.endExemptions(pages)", ""}}}, "ledger", "TestTheFoldNotesTheEndOfAnExemption"},
+	{mutant{name: "what may have been done is given back", edits: []edit{
+		{"enforce/brake.go", "	if u.fresh[p.Key()] {", "	if true {"}}}, "enforce", "TestWhatMayHaveBeenDoneStaysSpent"},
 	{mutant{name: "no breaker where a budget runs out", edits: []edit{
 		{"enforce/brake.go", "for _, scope := range slices.Sorted(maps.Keys(not.waiting)) {", "for _, scope := range slices.Sorted(maps.Keys(not.waiting))[:0] {"}}}, "enforce", "TestNoRoomNoStop"},
 	{mutant{name: "what EC2 refuses opens no breaker", edits: []edit{
