@@ -112,8 +112,11 @@ func done(action license.Mode) ledger.Done {
 func (e *Enforcer) carryOut(ctx context.Context, p ledger.PendingAction, seen license.Instance, r *Report) (ledger.ActionOutcome, error) {
 	s, id := scopeOf(p.Instance)
 	tags := tagsFor(p)
+	if p.Replaced == nil { // a second try finds the tags of the first
+		p.Replaced = replaced(tags, seen.Tags)
+	}
 	entry := ledger.JournalEntry{License: p.License, Instance: p.Instance, Launch: p.Launch, Action: done(p.Action), At: e.Now(), Why: p.Why,
-		Guard: p.Guard, Before: seen.State, After: seen.State, Tags: tags, Replaced: replaced(tags, seen.Tags), Plan: p.Plan}
+		Guard: p.Guard, Before: seen.State, After: seen.State, Tags: tags, Replaced: p.Replaced, Plan: p.Plan}
 	if err := e.Store.Record(ctx, entry); err != nil {
 		return ledger.ActionOutcome{}, err
 	}
@@ -228,11 +231,12 @@ func (e *Enforcer) settle(ctx context.Context, id string, due []ledger.PendingAc
 	return nil
 }
 
-// replaced returns the values that tags to be written have now.
+// replaced returns the values that tags to be written have now, as far as these
+// are others.
 func replaced(tags, present map[string]string) map[string]string {
 	var old map[string]string
 	for key := range tags {
-		if value, ok := present[key]; ok {
+		if value, ok := present[key]; ok && value != tags[key] {
 			if old == nil {
 				old = make(map[string]string)
 			}

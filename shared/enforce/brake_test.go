@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -86,6 +87,33 @@ func TestWhatMayHaveBeenDoneStaysSpent(t *testing.T) {
 	f.must(err)
 	if len(b.Spent) != 1 || m.stops != 1 {
 		t.Errorf("%d spent after %d stops; want the stop spent", len(b.Spent), m.stops)
+	}
+}
+
+// TestUndoAfterASecondTry: EC2 took the tags and refused the stop at first. The
+// undo puts back what was there before the first try, not the tags of it.
+func TestUndoAfterASecondTry(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	ctx := context.Background()
+	m := f.cloud.instances[name(1)]
+	m.Tags = map[string]string{"licenseguard:status": "mine"}
+	m.stop = []error{errors.New("api error InternalError: again")}
+	f.cloud.tagged = func(m *machine, tags map[string]string) { m.Tags = maps.Clone(tags) }
+	if f.pass(10 * time.Minute); m.stops != 1 {
+		t.Fatalf("%d stops; want one, at the second try", m.stops)
+	}
+	entries, err := f.store.Journal(ctx, start)
+	f.must(err)
+	last := entries[len(entries)-1]
+	if last.Replaced["licenseguard:status"] != "mine" || len(last.Replaced) != 1 {
+		t.Errorf("replaced %v; want the tag that was there before", last.Replaced)
+	}
+	m.State = license.Stopped
+	f.must(f.operator().Undo(ctx, last))
+	f.pass(5 * time.Minute)
+	if m.starts != 1 || m.Tags["licenseguard:status"] != "mine" || m.Tags["licenseguard:reason"] != "" {
+		t.Errorf("%d starts, tags %v after the undo; want the tag of before alone", m.starts, m.Tags)
 	}
 }
 

@@ -25,6 +25,7 @@ var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 type cloud struct {
 	t         *testing.T
 	instances map[string]*machine
+	tagged    func(*machine, map[string]string) // what EC2 shows of it; nil: nothing
 }
 
 type machine struct {
@@ -60,12 +61,16 @@ func (c *cloud) Look(_ context.Context, _ track.Scope, id string) (license.Insta
 
 func (c *cloud) Tag(_ context.Context, _ track.Scope, id string, tags map[string]string) error {
 	c.instances[id].tags = tags
+	if c.tagged != nil {
+		c.tagged(c.instances[id], tags)
+	}
 	return nil
 }
 
 func (c *cloud) Untag(_ context.Context, _ track.Scope, id string, keys []string) error {
 	for _, key := range keys {
 		delete(c.instances[id].tags, key)
+		delete(c.instances[id].Tags, key)
 	}
 	return nil
 }

@@ -96,6 +96,8 @@ type PendingAction struct {
 	LastError string
 	Revision  int64  // the commit that asked for it
 	Plan      string `json:",omitempty"` // the approved plan that asked for it; "": it is automatic
+	// Replaced are the values that the instance's tags had before the first try.
+	Replaced map[string]string `json:",omitempty"`
 	// Capacity is what the group's desired capacity is to be, once that is known: so
 	// a second try does not lower it twice.
 	Capacity *int32 `json:",omitempty"`

@@ -189,7 +189,7 @@ func (s *Sim) checkUndone(e ledger.JournalEntry) {
 	if was.Action == ledger.DoneStopped && m.in.State == license.Stopped && m.in.LaunchTime.Equal(e.Launch) {
 		s.violate("%s is noted as undone, and is stopped", e.Instance.AWSID())
 	}
-	if reason := m.in.Tags[config.TagReason]; reason != "" && reason == was.Tags[config.TagReason] && was.Replaced[config.TagReason] != reason {
+	if reason := m.in.Tags[config.TagReason]; reason != "" && reason == was.Tags[config.TagReason] {
 		s.violate("%s is noted as undone, and is tagged %q", e.Instance.AWSID(), reason)
 	}
 }

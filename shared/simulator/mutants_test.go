@@ -210,6 +210,8 @@ var rareMutants = []struct {
 		{"ledger/fold.go", "	f.endExemptions(pages)", ""}}}, "ledger", "TestTheFoldNotesTheEndOfAnExemption"},
 	{mutant{name: "what may have been done is given back", edits: []edit{
 		{"enforce/brake.go", "	if u.fresh[p.Key()] {", "	if true {"}}}, "enforce", "TestWhatMayHaveBeenDoneStaysSpent"},
+	{mutant{name: "a second try's tags are taken for those of before", edits: []edit{
+		{"enforce/act.go", "if p.Replaced == nil {", "if true {"}}}, "enforce", "TestUndoAfterASecondTry"},
 	{mutant{name: "no breaker where a budget runs out", edits: []edit{
 		{"enforce/brake.go", "for _, scope := range slices.Sorted(maps.Keys(not.waiting)) {", "for _, scope := range slices.Sorted(maps.Keys(not.waiting))[:0] {"}}}, "enforce", "TestNoRoomNoStop"},
 	{mutant{name: "what EC2 refuses opens no breaker", edits: []edit{
