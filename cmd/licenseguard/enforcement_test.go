@@ -186,17 +186,17 @@ func TestUndoRevokesFirst(t *testing.T) {
 func TestUndoByInstanceAndByTime(t *testing.T) {
 	t.Parallel()
 	overrun(t, func(a *account) {
-		me, err := user.Current()
-		if err != nil {
-			t.Skip("who runs the test is not known: ", err)
+		name, as := "tester", " --as tester" // where the system does not know who runs the test
+		if me, err := user.Current(); err == nil {
+			name, as = me.Username, ""
 		}
-		a.does("enforcement apply "+a.plan(), "Approved as "+me.Username+":")
+		a.does("enforcement apply "+a.plan()+as, "Approved as "+name+":")
 		a.pass(5 * time.Minute)
-		a.does("enforcement undo --yes "+machineID(4), "Undoing 1 answer")
+		a.does("enforcement undo --yes "+machineID(4)+as, "Undoing 1 answer")
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped, 5)
-		a.does("enforcement undo --yes --since 1m", "nothing to undo")
-		a.does("enforcement undo --yes --since 2h", "Undoing 1 answer")
+		a.does("enforcement undo --yes --since 1m"+as, "nothing to undo")
+		a.does("enforcement undo --yes --since 2h"+as, "Undoing 1 answer")
 		a.pass(5 * time.Minute)
 		a.wantStates(license.Stopped)
 	})
