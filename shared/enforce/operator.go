@@ -220,18 +220,40 @@ func (o *Operator) Undo(ctx context.Context, entries ...ledger.JournalEntry) err
 	if o.By == "" {
 		return ErrNobody
 	}
-	ids := make([]license.ResourceID, len(entries))
-	for i, e := range entries {
+	for _, e := range entries {
 		if !Undoable(e) {
 			return fmt.Errorf("%s of %s cannot be undone: it changed nothing, is not done, or is undone", e.Action, e.Instance.AWSID())
 		}
+	}
+	// Once more, for a license that came to apply meanwhile without knowing of the
+	// first. One that comes later knows (ledger.Claim.Undone).
+	for range 2 {
+		if err := o.leaveAllAlone(ctx, entries); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		err := o.Store.AddAction(ctx, ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch,
+			NotBefore: o.Now(), Why: "undo", Undo: &e, By: o.By, Plan: e.Plan})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveAllAlone keeps every license that applies to the instances of undos from
+// answering them, so that no other one stops what is started again.
+func (o *Operator) leaveAllAlone(ctx context.Context, entries []ledger.JournalEntry) error {
+	ids := make([]license.ResourceID, len(entries))
+	for i, e := range entries {
 		ids[i] = e.Instance
 	}
 	facts, err := o.Store.LoadFacts(ctx, ids)
 	if err != nil {
 		return err
 	}
-	exemptions := make(map[string][]license.Exemption) // by license; no other one may stop what is started again
+	exemptions := make(map[string][]license.Exemption) // by license
 	for _, e := range entries {
 		x := license.Exemption{Instance: e.Instance, Owner: o.By, Approver: o.By, Undo: true, Reason: "undo of " + string(e.Action) + " at " + e.At.UTC().Format(time.RFC3339)}
 		exemptions[e.License] = append(exemptions[e.License], x)
@@ -243,13 +265,6 @@ func (o *Operator) Undo(ctx context.Context, entries ...ledger.JournalEntry) err
 	}
 	for _, id := range slices.Sorted(maps.Keys(exemptions)) {
 		if err := o.leaveAlone(ctx, id, exemptions[id]); err != nil {
-			return err
-		}
-	}
-	for _, e := range entries {
-		err := o.Store.AddAction(ctx, ledger.PendingAction{License: e.License, Instance: e.Instance, Launch: e.Launch,
-			NotBefore: o.Now(), Why: "undo", Undo: &e, By: o.By, Plan: e.Plan})
-		if err != nil {
 			return err
 		}
 	}

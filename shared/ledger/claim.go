@@ -148,8 +148,8 @@ func (f *folder) update(m *Member, c *Claim) {
 		m.Guard = guard // found by the last look before it was answered
 	}
 	if c.Held != nil {
-		m.Late = lateAssociation(c)
-		if m.Late && (m.Kind != c.Held.Kind || m.Value != c.Held.Value) {
+		m.Late = lateAssociation(c) || c.Undone // a person wanted it to run: its start is no launch
+		if m.Late && (c.Undone || m.Kind != c.Held.Kind || m.Value != c.Held.Value) {
 			m.Cause = "" // what it was launched under applies no more; a change does
 		}
 		m.Kind, m.Value = c.Held.Kind, c.Held.Value

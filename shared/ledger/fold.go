@@ -31,6 +31,7 @@ type Claim struct {
 	Held        *license.Held // how the configuration applies to it; nil: it does not
 	Offered     time.Time     // when the configuration began to offer that association
 	Guard       Guard         // why it must not be stopped, as far as this look tells
+	Undone      bool          // an undo left it alone since this launch, whichever license was undone
 	Known       time.Time     // when the instance was first seen at all; zero: not told
 	Observed    time.Time     // start of the observation
 	Happened    time.Time     // when it happened, as far as is known

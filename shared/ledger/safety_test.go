@@ -177,3 +177,15 @@ func TestProtectedHoweverItIsSpelled(t *testing.T) {
 		same(t, value, want, ledger.GuardOf(in, oneType{}))
 	}
 }
+
+// TestAStartByAnUndoIsListed: a license that began to apply to an instance only
+// after another one's answer was undone lists it.
+func TestAStartByAnUndoIsListed(t *testing.T) {
+	t.Parallel()
+	w := overrun(t, 1, nil)
+	same(t, "wanted", []int{2}, w.wanted())
+	again := w.launched(2, w.after(time.Minute).now)
+	again.Undone = true
+	w.see(again)
+	same(t, "answer", ledger.Answer{Why: ledger.WhyListed}, w.answers()[2])
+}

@@ -218,4 +218,10 @@ var rareMutants = []struct {
 		{"enforce/brake.go", "if b.Refuse(p.Key(), p.Instance, now) {", "if b.Refuse(p.Key(), p.Instance, now) && false {"}}}, "enforce", "TestRefusalsOpenTheBreaker"},
 	{mutant{name: "drift opens no breaker", edits: []edit{
 		{"enforce/brake.go", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) {", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) && false {"}}}, "enforce", "TestDriftOpensTheBreaker"},
+	{mutant{name: "a sweep of an empty account knows no license", edits: []edit{
+		{"track/sweep.go", "if _, err := t.refresh(ctx); err != nil {", "if err := error(nil); err != nil {"}}}, "track", "TestSweepOfAnEmptyAccount"},
+	{mutant{name: "a later license is not told of an undo", edits: []edit{
+		{"track/sighting.go", "Undone: t.undone[f.Instance.ID].After(f.Generation.Launch),", ""}}}, "track", "TestAnUndoTellsLaterLicenses"},
+	{mutant{name: "a start by an undo is a launch", edits: []edit{
+		{"ledger/claim.go", "lateAssociation(c) || c.Undone", "lateAssociation(c)"}}}, "ledger", "TestAStartByAnUndoIsListed"},
 }

@@ -484,3 +484,78 @@ func TestWronglyGoneComesBack(t *testing.T) {
 	}
 	f.want("it is there after all", 2)
 }
+
+// TestSweepOfAnEmptyAccount: what a license holds of an account that has nothing
+// any more is released, though the facts say already that it is gone.
+func TestSweepOfAnEmptyAccount(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.set(oneID, license.Running, f.now)
+	f.handle(1, stateEvent(oneID, "running", f.now))
+	f.want("it runs", 2)
+	delete(f.cloud.instances, oneID)
+	id := license.NewResourceID(account, region, oneID)
+	known, err := f.store.LoadFacts(context.Background(), []license.ResourceID{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := known[id]
+	facts.Instance.State = license.Terminated
+	if err := f.store.SaveFacts(context.Background(), []ledger.Facts{facts}); err != nil {
+		t.Fatal(err)
+	}
+	f.now = f.now.Add(time.Hour)
+	fresh := track.Tracker{Store: f.store, Observer: f.cloud, DeadLetters: f.graves, Catalog: f.Catalog, Accounts: f.Accounts, Region: region, Now: f.Now, Wait: f.Wait, Log: f.Log}
+	if _, err := fresh.Sweep(context.Background(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.want("nothing is there any more", 0)
+}
+
+// TestAnUndoTellsLaterLicenses: a license that begins to apply to an instance after
+// an undo under another one is told.
+func TestAnUndoTellsLaterLicenses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := context.Background()
+	count := int64(0)
+	if _, err := f.Configure(ctx, license.Configuration{ID: "lic-b", Name: "B", CountingType: license.CountInstance, Count: &count, HardLimit: true,
+		Associations: []license.Association{{Kind: license.ByTag, Value: "software=oracle"}}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	id := license.NewResourceID(account, region, oneID)
+	l, err := f.store.Load(ctx, "lic-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Configuration.WithExemption(license.Exemption{Instance: id, Owner: "ann", Approver: "ann", Reason: "undo", Undo: true, Until: f.now.Add(24 * time.Hour)}, f.now, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&ledger.Committer{Store: f.store, Catalog: f.Catalog, Now: f.Now}).Configure(ctx, l, c, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	cause := func(id license.ResourceID) ledger.Cause {
+		l, err := f.store.Load(ctx, "lic-b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, _ := l.Find(id)
+		return e.Members[0].Cause
+	}
+	const otherID = "i-0fffffffffffffff0"
+	f.now = f.now.Add(time.Minute)
+	for _, id := range []string{oneID, otherID} {
+		f.set(id, license.Running, f.now)
+		in := f.cloud.instances[id]
+		in.Tags = map[string]string{"software": "oracle"}
+		f.cloud.instances[id] = in
+	}
+	f.handle(1, stateEvent(oneID, "running", f.now), stateEvent(otherID, "running", f.now))
+	if got := cause(id); got != ledger.ByChange {
+		t.Errorf("started after an undo: cause %q, want %q", got, ledger.ByChange)
+	}
+	if got := cause(license.NewResourceID(account, region, otherID)); got != ledger.ByLaunch {
+		t.Errorf("launched beside it: cause %q, want %q", got, ledger.ByLaunch)
+	}
+}

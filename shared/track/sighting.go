@@ -244,7 +244,7 @@ func mergeHeld(before, now []license.Held, at time.Time) []license.Held {
 func (t *Tracker) claim(s *sighting, f ledger.Facts, h license.Held) ledger.Claim {
 	c := ledger.Claim{
 		Instance: f.Instance, Host: f.Host, Generation: f.Generation, Gone: s.gone, Known: f.FirstSeen, Guard: f.Guard,
-		Observed: f.Observed, Happened: s.happened, Uncertainty: s.uncertainty, EventID: s.eventID,
+		Undone: t.undone[f.Instance.ID].After(f.Generation.Launch), Observed: f.Observed, Happened: s.happened, Uncertainty: s.uncertainty, EventID: s.eventID,
 	}
 	if h.Ended.IsZero() {
 		c.Held, c.Offered = &h, t.offered(h)

@@ -63,6 +63,9 @@ func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error
 // missing lists the instances that the ledger holds as alive and the listing
 // did not show.
 func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.ResourceID]bool, start time.Time) ([]license.ResourceID, error) {
+	if _, err := t.refresh(ctx); err != nil { // nothing was recorded yet where nothing was listed
+		return nil, fmt.Errorf("read configurations: %w", err)
+	}
 	found := make(map[license.ResourceID]bool)
 	err := t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
 		if !seen[f.Instance.ID] && f.Instance.State != license.Terminated && f.Observed.Before(start) {
