@@ -21,13 +21,16 @@ type Change struct {
 	Expiry   time.Time `json:",omitzero"`
 	Revision int64
 	Recorded time.Time
-	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "approval", "due" for the clock; of brakes what was done
+	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "deleted", "approval", "due" for the clock; of brakes what was done
 	By       string  `json:",omitempty"`
 	Deltas   []Delta `json:",omitempty"`
 	Alerts   []Alert `json:",omitempty"`
 	Before   Totals
 	After    Totals
 }
+
+// ReasonDeleted is the reason of a license's last change.
+const ReasonDeleted = "deleted"
 
 // Delta is what happened to one member of an entry.
 type Delta struct {

@@ -69,6 +69,17 @@ func (c *Committer) Configure(ctx context.Context, l *License, configuration lic
 	return l, err
 }
 
+// Delete ends a license that l is the present state of. A *Conflict says that it
+// changed meanwhile.
+func (c *Committer) Delete(ctx context.Context, l *License, by string) error {
+	next, change := Delete(l, milli(c.Now()), by)
+	err := c.Store.Commit(ctx, Commit{License: next, Change: change, Configured: true, Deleted: true})
+	if err != nil {
+		return fmt.Errorf("delete license %s: %w", l.Configuration.ID, err)
+	}
+	return nil
+}
+
 // Claim folds claims into a license in steps of MaxClaims and returns how many
 // commits changed it.
 func (c *Committer) Claim(ctx context.Context, l *License, claims []Claim) (changes int, err error) {

@@ -36,7 +36,60 @@ type Commit struct {
 	Change     *Change
 	Dirty      []int // pages to write; empty while License.Pages is 0
 	Configured bool  // the configuration changed: write it and raise the epoch
+	// Deleted, with Configured, ends the license: it is found no more, and its id is
+	// never used again. Its history stays.
+	Deleted bool
 }
+
+// Register is what stays of configurations: every version that a person made.
+//
+// History returns them oldest first, also of a deleted configuration; an unknown id
+// has none. DeletedConfigurations returns those as they were last, in the order of
+// their ids.
+type Register interface {
+	History(ctx context.Context, id string) ([]Version, error)
+	DeletedConfigurations(ctx context.Context) ([]license.Configuration, error)
+}
+
+// Version is a configuration as a commit made it. Who did it and when are its
+// UpdatedBy and UpdatedAt.
+type Version struct {
+	Revision      int64 // of the license
+	Deleted       bool  `json:",omitempty"` // by this commit
+	Configuration license.Configuration
+}
+
+// Documents keeps small things beside the licenses, each with a revision of its own.
+//
+// LoadDocument of what there is not returns revision 0. Documents returns those
+// whose ids begin with a prefix, in the order of their ids. PutDocument must store
+// the document only if the stored revision is the one before d.Revision (0: there is
+// none yet); else it must return a *Conflict and change nothing. DropDocument does
+// not mind its absence.
+type Documents interface {
+	LoadDocument(ctx context.Context, kind DocumentKind, id string) (Document, error)
+	Documents(ctx context.Context, kind DocumentKind, prefix string) ([]Document, error)
+	PutDocument(ctx context.Context, d Document) error
+	DropDocument(ctx context.Context, kind DocumentKind, id string) error
+}
+
+// Document is one of them; Data is JSON of at most 300 KB.
+type Document struct {
+	Kind     DocumentKind
+	ID       string
+	Revision int64
+	Data     []byte
+}
+
+// DocumentKind says what a document is.
+type DocumentKind string
+
+// The kinds of documents.
+const (
+	ServiceSettings    DocumentKind = "settings"
+	ReportGenerators   DocumentKind = "report-generator"
+	AssociationFailure DocumentKind = "association-failure" // ids begin with the license's
+)
 
 // ErrNotFound says that there is no such license.
 var ErrNotFound = errors.New("no such license configuration")
@@ -169,6 +222,8 @@ type Marks interface {
 // Store is all of the above: what an adapter offers and ledgertest tests.
 type Store interface {
 	Licenses
+	Register
+	Documents
 	Resources
 	Actions
 	Controls

@@ -28,8 +28,13 @@ type Configuration struct {
 	Associations []Association
 	Enforcement  Enforcement
 	Exemptions   []Exemption `json:",omitempty"` // in order of their beginning
-	Thresholds   []int       // percent of the count at which to alert, ascending
-	TightenedAt  time.Time   // the last change that could make an overrun out of what ran before
+	// Products name software by which resources are discovered; see Product.
+	Products []Product `json:",omitempty"`
+	// DisassociateWhenNotFound ends the use of what was discovered when the software
+	// is found no more.
+	DisassociateWhenNotFound bool      `json:",omitempty"`
+	Thresholds               []int     // percent of the count at which to alert, ascending
+	TightenedAt              time.Time // the last change that could make an overrun out of what ran before
 	// AnswersFrom is the last change of how overruns are answered (mode, status,
 	// kind of limit, end of the licenses): those of earlier launches wait for a
 	// person.

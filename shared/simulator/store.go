@@ -16,6 +16,7 @@ import (
 
 // memory is a ledger.Store that keeps its contract and nothing more.
 type memory struct {
+	register
 	sim      *Sim
 	packed   bool
 	licenses map[string]*ledger.License
@@ -48,7 +49,7 @@ func (m *memory) Load(_ context.Context, id string) (*ledger.License, error) {
 func (m *memory) Commit(_ context.Context, c ledger.Commit) error {
 	id := c.License.Configuration.ID
 	before := m.licenses[id]
-	if before == nil && c.License.Revision != 1 || before != nil && before.Revision != c.License.Revision-1 {
+	if _, gone := m.deleted[id]; gone || before == nil && c.License.Revision != 1 || before != nil && before.Revision != c.License.Revision-1 {
 		conflict := &ledger.Conflict{License: id}
 		if before != nil && before.Pages == 0 && !c.Configured && m.sim.dice.chance(0.7) {
 			conflict.Newer = before.Clone()
@@ -79,8 +80,12 @@ func (m *memory) put(c ledger.Commit) {
 	}
 	if c.Configured {
 		m.epoch++
+		m.keep(c)
 	}
 	m.licenses[after.Configuration.ID] = after
+	if c.Deleted {
+		delete(m.licenses, after.Configuration.ID)
+	}
 	m.written[after.Configuration.ID] = m.sim.now
 	m.sim.committed(before, after, c)
 }

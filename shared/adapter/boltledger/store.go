@@ -6,6 +6,7 @@ package boltledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ var (
 	journal        = []byte("journal")
 	marks          = []byte("marks")
 	plans          = []byte("plans")
+	history        = []byte("history")
+	deleted        = []byte("deleted")
+	documents      = []byte("documents")
 	meta           = []byte("meta")
 	epochKey       = []byte("epoch")
 	brakesKey      = []byte("brakes")
@@ -57,7 +61,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open ledger %s (is another licenseguard using it?): %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{configurations, heads, pages, facts, actions, journal, marks, plans, meta} {
+		for _, name := range [][]byte{configurations, heads, pages, facts, actions, journal, marks, plans, history, deleted, documents, meta} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -91,6 +95,10 @@ func load(tx *bbolt.Tx, id string) (*ledger.License, error) {
 	if err != nil {
 		return nil, err
 	}
+	configuration := tx.Bucket(configurations).Get([]byte(id))
+	if configuration == nil && tx.Bucket(deleted).Get([]byte(id)) != nil {
+		return nil, fmt.Errorf("%w: %q was deleted", ledger.ErrNotFound, id)
+	}
 	l := head.License()
 	for p := range head.PageRevisions {
 		entries, err := ledgercodec.DecodeEntries(tx.Bucket(pages).Get(pageKey(id, p)), p)
@@ -99,7 +107,7 @@ func load(tx *bbolt.Tx, id string) (*ledger.License, error) {
 		}
 		l.Entries = append(l.Entries, entries...)
 	}
-	l.Configuration, err = ledgercodec.DecodeConfiguration(tx.Bucket(configurations).Get([]byte(id)))
+	l.Configuration, err = ledgercodec.DecodeConfiguration(configuration)
 	return l, err
 }
 
@@ -138,7 +146,7 @@ func commit(tx *bbolt.Tx, c ledger.Commit) error {
 		}
 	}
 	if c.Configured {
-		if err := putConfiguration(tx, c.License.Configuration); err != nil {
+		if err := putConfiguration(tx, c); err != nil {
 			return err
 		}
 	}
@@ -161,12 +169,22 @@ func conflict(tx *bbolt.Tx, id string, before *ledgercodec.Head) error {
 	return c
 }
 
-func putConfiguration(tx *bbolt.Tx, c license.Configuration) error {
-	data, err := ledgercodec.EncodeConfiguration(c)
+func putConfiguration(tx *bbolt.Tx, c ledger.Commit) error {
+	data, err := ledgercodec.EncodeConfiguration(c.License.Configuration)
 	if err != nil {
 		return err
 	}
-	if err := tx.Bucket(configurations).Put([]byte(c.ID), data); err != nil {
+	id := []byte(c.License.Configuration.ID)
+	if c.Deleted {
+		err = errors.Join(tx.Bucket(configurations).Delete(id), tx.Bucket(deleted).Put(id, data))
+	} else {
+		err = tx.Bucket(configurations).Put(id, data)
+	}
+	if err != nil {
+		return err
+	}
+	version := ledger.Version{Revision: c.License.Revision, Deleted: c.Deleted, Configuration: c.License.Configuration}
+	if err := putJSON(tx.Bucket(history), versionKey(string(id), version.Revision), version); err != nil {
 		return err
 	}
 	epoch, err := readEpoch(tx)

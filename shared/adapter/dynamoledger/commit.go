@@ -185,15 +185,11 @@ func (s *Store) commitAll(ctx context.Context, put *types.Put, pages []int, c le
 		writes = append(writes, types.TransactWriteItem{Put: page})
 	}
 	if c.Configured {
-		doc, err := ledgercodec.EncodeConfiguration(c.License.Configuration)
+		configuration, err := s.configurationWrites(c)
 		if err != nil {
 			return err
 		}
-		it := key(configPK, id)
-		it["Rev"], it["Doc"] = number(c.License.Revision), text(string(doc))
-		writes = append(writes, types.TransactWriteItem{Put: &types.Put{TableName: &s.table, Item: it}},
-			types.TransactWriteItem{Update: &types.Update{TableName: &s.table, Key: key(configPK, epochSK),
-				UpdateExpression: aws.String("ADD N :one"), ExpressionAttributeValues: item{":one": number(1)}}})
+		writes = append(writes, configuration...)
 	}
 	_, err := s.api.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 	if err == nil {

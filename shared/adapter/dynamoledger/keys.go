@@ -24,6 +24,9 @@ import (
 //	SENT                    <alert id>      an alert that was sent: At
 //	BRAKES                  HEAD            the brakes: Rev, Doc, Change
 //	PLAN                    <hash>          a plan of enforcement: Doc
+//	HISTORY#<license id>    <revision>      a configuration as that commit made it: Rev, Doc, Deleted
+//	DELETED                 <license id>    a deleted configuration: Rev, Doc
+//	DOC#<kind>              <id>            a document: Rev, Doc
 const (
 	configPK  = "CONFIG"
 	epochSK   = "#EPOCH"
@@ -34,6 +37,7 @@ const (
 	sentPK    = "SENT"
 	brakesPK  = "BRAKES"
 	planPK    = "PLAN"
+	deletedPK = "DELETED"
 	duePK     = "DUE"
 )
 
@@ -55,6 +59,10 @@ func textOf(it item, name string) string {
 func binary(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
 func key(pk, sk string) item { return item{"PK": text(pk), "SK": text(sk)} }
+
+func historyPK(id string) string { return "HISTORY#" + id }
+
+func documentPK(kind ledger.DocumentKind) string { return "DOC#" + string(kind) }
 
 func licensePK(id string) string { return "LIC#" + id }
 

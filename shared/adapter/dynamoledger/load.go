@@ -47,7 +47,10 @@ func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole b
 	}
 	l = head.License()
 	if configured == nil { // read before the commit that made both
-		if configured, err = s.get(ctx, key(configPK, id)); err != nil {
+		if configured, err = s.get(ctx, key(configPK, id)); err == nil && configured == nil {
+			err = s.unconfigured(ctx, id)
+		}
+		if err != nil {
 			return nil, false, fmt.Errorf("license %s: %w", id, err)
 		}
 	}
@@ -75,6 +78,16 @@ func (s *Store) load(ctx context.Context, id string) (l *ledger.License, whole b
 	}
 	l.Configuration, l.Stored = configuration, remembered(head)
 	return l, true, nil
+}
+
+// unconfigured tells a license that was deleted from one that lost its
+// configuration.
+func (s *Store) unconfigured(ctx context.Context, id string) error {
+	deleted, err := s.get(ctx, key(deletedPK, id))
+	if err == nil && deleted != nil {
+		err = fmt.Errorf("%w: it was deleted", ledger.ErrNotFound)
+	}
+	return err
 }
 
 // headless tells a license that there is not from one that lost its head; nil if

@@ -75,6 +75,30 @@ func (f *faulty) DueLicenses(ctx context.Context, now time.Time) ([]string, erro
 	return ask(f, "DueLicenses", func() ([]string, error) { return f.store.DueLicenses(ctx, now) })
 }
 
+func (f *faulty) History(ctx context.Context, id string) ([]ledger.Version, error) {
+	return ask(f, "History", func() ([]ledger.Version, error) { return f.store.History(ctx, id) })
+}
+
+func (f *faulty) DeletedConfigurations(ctx context.Context) ([]license.Configuration, error) {
+	return ask(f, "DeletedConfigurations", func() ([]license.Configuration, error) { return f.store.DeletedConfigurations(ctx) })
+}
+
+func (f *faulty) LoadDocument(ctx context.Context, kind ledger.DocumentKind, id string) (ledger.Document, error) {
+	return ask(f, "LoadDocument", func() (ledger.Document, error) { return f.store.LoadDocument(ctx, kind, id) })
+}
+
+func (f *faulty) Documents(ctx context.Context, kind ledger.DocumentKind, prefix string) ([]ledger.Document, error) {
+	return ask(f, "Documents", func() ([]ledger.Document, error) { return f.store.Documents(ctx, kind, prefix) })
+}
+
+func (f *faulty) PutDocument(ctx context.Context, d ledger.Document) error {
+	return f.do("PutDocument", func() error { return f.store.PutDocument(ctx, d) })
+}
+
+func (f *faulty) DropDocument(ctx context.Context, kind ledger.DocumentKind, id string) error {
+	return f.do("DropDocument", func() error { return f.store.DropDocument(ctx, kind, id) })
+}
+
 func (f *faulty) LoadFacts(ctx context.Context, ids []license.ResourceID) (map[license.ResourceID]ledger.Facts, error) {
 	return ask(f, "LoadFacts", func() (map[license.ResourceID]ledger.Facts, error) { return f.store.LoadFacts(ctx, ids) })
 }

@@ -36,6 +36,9 @@ func Run(t *testing.T, open func(t *testing.T) ledger.Store) {
 		{"rivals at the brakes", rivalBrakes},
 		{"plans", plans},
 		{"marks", marks},
+		{"history and deletion", versions},
+		{"documents", documents},
+		{"rivals at a document", rivalDocuments},
 		{"faults end exact", faultsEndExact},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
