@@ -147,6 +147,26 @@ func (s *Sim) appliedAt(id string, in license.Instance) bool {
 	return false
 }
 
+// approvedSince reports whether a person approved, after an undo, what a license
+// that began to apply only then lists. One that the undo names lists nothing.
+func (s *Sim) approvedSince(of string, id license.ResourceID, undo time.Time) bool {
+	l := s.store.licenses[of]
+	if l == nil {
+		return false
+	}
+	if x, ok := l.Configuration.Exempt(id, s.now); ok && x.Undo {
+		return false
+	}
+	for i := range l.Entries {
+		for j := range l.Entries[i].Members {
+			if m := &l.Entries[i].Members[j]; m.Instance == id {
+				return m.Approval.Plan != "" && m.Approval.At.After(undo)
+			}
+		}
+	}
+	return false
+}
+
 // acted is called when EC2 or Auto Scaling takes what is done to an instance.
 func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	id := m.in.ID
@@ -164,7 +184,7 @@ func (s *Sim) acted(p *process, m *machine, action license.Mode) {
 	s.checkHeld(p, id, of)
 	if stop {
 		s.stats.Stops++
-		if at, ok := s.restarted[id]; ok && s.now.Before(at.Add(23*time.Hour)) && !s.factsWereLost {
+		if at, ok := s.restarted[id]; ok && s.now.Before(at.Add(23*time.Hour)) && !s.factsWereLost && !s.approvedSince(of, id, at) {
 			s.violate("%s is taken away for %s, %s after an undo started it", id.AWSID(), of, s.now.Sub(at).Round(time.Minute))
 		}
 		if m.group != nil && action == license.Stop {
