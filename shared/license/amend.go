@@ -40,7 +40,18 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 	if !answersOtherwise(old, &wanted, now) {
 		wanted.AnswersFrom = old.AnswersFrom
 	}
+	wanted.TightenedAt = later(wanted.TightenedAt, old.TightenedAt)
+	wanted.AnswersFrom = later(wanted.AnswersFrom, old.AnswersFrom)
 	return wanted, nil
+}
+
+// later returns the later of two times: the clock of who changed something before
+// may be ahead.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // dated returns a copy in which what has no date begins now.

@@ -424,3 +424,24 @@ func TestResourceID(t *testing.T) {
 		t.Errorf("nonsense has the parts %q %q %q", account, region, id)
 	}
 }
+
+// TestAmendWithASlowClock: a change by somebody whose clock is behind does not take
+// back what was noted before.
+func TestAmendWithASlowClock(t *testing.T) {
+	t.Parallel()
+	t0 := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	count, less := int64(10), int64(5)
+	first, err := license.Amend(nil, license.Configuration{ID: "lic-1", Name: "one", CountingType: license.CountVCPU, Count: &count}, t0, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := first
+	wanted.Count, wanted.HardLimit = &less, true
+	got, err := license.Amend(&first, wanted, t0.Add(-2*time.Second), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.TightenedAt.Equal(t0) || !got.AnswersFrom.Equal(t0) {
+		t.Errorf("tightened at %s, answers from %s; want both at %s still", got.TightenedAt, got.AnswersFrom, t0)
+	}
+}
