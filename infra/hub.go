@@ -27,8 +27,9 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	enforce := newEnforce(stack, s, ledger, streamDLQ)
 	publish := newPublish(stack, s, publishLinks{ledger, reports, alerts, bus, streamDLQ})
 	snapshot := newSnapshot(stack, s, ledger, reports)
+	api := newAPI(stack, s, ledger, alerts, reports)
 
-	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot}
+	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot, api.all, api.read}
 	newMonitoring(stack, s, monitored{
 		ledger: ledger, alerts: alerts, intake: intake, functions: functions,
 		deadLetters: []watchedQueue{
@@ -54,6 +55,8 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	output(config.OutputEventQueueURL, publish.events.queue.QueueUrl())
 	output(config.OutputEventDLQURL, publish.events.deadLetters.QueueUrl())
 	output(config.OutputStreamDLQURL, streamDLQ.QueueUrl())
+	output(config.OutputAPIURL, api.allURL)
+	output(config.OutputAPIReadURL, api.readURL)
 	for _, f := range functions {
 		output(title(f.name)+"Function", f.lambda.FunctionName())
 	}

@@ -166,7 +166,7 @@ func TestRulesLetEveryHintIn(t *testing.T) {
 
 func TestFunctions(t *testing.T) {
 	hub := hub(t)
-	timeouts := map[string]string{"track": "60", "sweep": "900", "enforce": "60", "publish": "60", "snapshot": "300"}
+	timeouts := map[string]string{"track": "60", "sweep": "900", "enforce": "60", "publish": "60", "snapshot": "300", "api": "60", "apiread": "60"}
 	code := map[string]bool{}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
@@ -257,6 +257,8 @@ var loaders = map[string]func(func(string) (string, bool)) error{
 	config.FunctionEnforce:  func(l func(string) (string, bool)) error { _, err := config.LoadEnforce(l); return err },
 	config.FunctionPublish:  func(l func(string) (string, bool)) error { _, err := config.LoadPublish(l); return err },
 	config.FunctionSnapshot: func(l func(string) (string, bool)) error { _, err := config.LoadSnapshot(l); return err },
+	config.FunctionAPI:      func(l func(string) (string, bool)) error { _, err := config.LoadAPI(l); return err },
+	config.FunctionAPIRead:  func(l func(string) (string, bool)) error { _, err := config.LoadAPI(l); return err },
 }
 
 // The variables that the stack sets and those that a function loads are the same.

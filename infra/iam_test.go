@@ -88,6 +88,11 @@ func (v variant) needs(t template) map[string][]need {
 			{"s3:PutObject", folder(config.PrefixUsage), nil},
 			{"s3:PutObject", folder(config.PrefixCSV), nil},
 		},
+		config.FunctionAPI: useLedger,
+		config.FunctionAPIRead: {
+			{"dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query", ledger, nil},
+			{"kms:Decrypt kms:DescribeKey", ledgerKey, via("dynamodb")},
+		},
 	}
 	for name, all := range needs {
 		_, f := t.function(name)

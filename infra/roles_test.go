@@ -50,6 +50,15 @@ var allowed = map[string]string{
 		kms:Decrypt kms:DescribeKey
 		logs:CreateLogStream logs:PutLogEvents
 		s3:PutObject`,
+	"api": `
+		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
+		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
+		logs:CreateLogStream logs:PutLogEvents`,
+	"apiread": `
+		dynamodb:BatchGetItem dynamodb:GetItem dynamodb:Query
+		kms:Decrypt kms:DescribeKey
+		logs:CreateLogStream logs:PutLogEvents`,
 }
 
 // What enforce may do besides where a deployment wants it to change Auto Scaling groups.

@@ -52,6 +52,16 @@ type Snapshot struct {
 	ReportBucket string
 }
 
+// API is the environment of the functions api and apiread.
+type API struct {
+	LedgerTable   string
+	Accounts      []string
+	Region        string
+	Account       string // the stack's own, to which the licenses belong
+	ReportBucket  string
+	AlertTopicARN string
+}
+
 // LoadTrack reads the environment of track. Its error lists every variable that
 // is wrong and says what is right.
 func LoadTrack(lookup func(string) (string, bool)) (Track, error) {
@@ -88,7 +98,7 @@ func LoadPublish(lookup func(string) (string, bool)) (Publish, error) {
 		ReportBucket:  r.reportBucket(),
 		AlertQueueURL: r.queueURL(EnvAlertQueueURL),
 		EventQueueURL: r.queueURL(EnvEventQueueURL),
-		AlertTopicARN: r.matching(EnvAlertTopicARN, topicARN, "the ARN of an SNS topic, as arn:aws:sns:us-east-1:123456789012:alerts"),
+		AlertTopicARN: r.alertTopic(),
 		EventBusName:  r.matching(EnvEventBusName, busName, "the name of an event bus: 1 to 256 of A-Z a-z 0-9 . _ - /"),
 	}
 	return p, r.err()
@@ -99,6 +109,16 @@ func LoadSnapshot(lookup func(string) (string, bool)) (Snapshot, error) {
 	r := reader{lookup: lookup}
 	s := Snapshot{LedgerTable: r.ledgerTable(), ReportBucket: r.reportBucket()}
 	return s, r.err()
+}
+
+// LoadAPI reads the environment of api and apiread, with errors as in [LoadTrack].
+func LoadAPI(lookup func(string) (string, bool)) (API, error) {
+	r := reader{lookup: lookup}
+	a := API{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region(), ReportBucket: r.reportBucket(), AlertTopicARN: r.alertTopic()}
+	if parts := strings.Split(a.AlertTopicARN, ":"); len(parts) > 4 {
+		a.Account = parts[4]
+	}
+	return a, r.err()
 }
 
 var (
@@ -161,6 +181,10 @@ func (r *reader) ledgerTable() string {
 
 func (r *reader) reportBucket() string {
 	return r.matching(EnvReportBucket, bucketName, "the name of the report bucket: 3 to 63 of a-z 0-9 . -")
+}
+
+func (r *reader) alertTopic() string {
+	return r.matching(EnvAlertTopicARN, topicARN, "the ARN of an SNS topic, as arn:aws:sns:us-east-1:123456789012:alerts")
 }
 
 func (r *reader) region() string {

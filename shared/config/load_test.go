@@ -48,6 +48,8 @@ func load(env map[string]string) (got []any, errs []error) {
 	add(publish, err)
 	snapshot, err := config.LoadSnapshot(get)
 	add(snapshot, err)
+	api, err := config.LoadAPI(get)
+	add(api, err)
 	return got, errs
 }
 
@@ -68,6 +70,7 @@ func TestLoad(t *testing.T) {
 			env[config.EnvAlertTopicARN], "licenseguard",
 		},
 		config.Snapshot{"ledger-1", "reports-1"},
+		config.API{"ledger-1", accounts, "us-gov-west-1", "123456789012", "reports-1", env[config.EnvAlertTopicARN]},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -80,18 +83,18 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 		name, variable, value string
 		loaders               int
 	}{
-		{"short table", config.EnvLedgerTable, "x", 5},
-		{"table is an ARN", config.EnvLedgerTable, "arn:aws:dynamodb:us-east-1:123456789012:table/x", 5},
-		{"account of 11 digits", config.EnvAccounts, "12345678901", 3},
-		{"trailing comma", config.EnvAccounts, "123456789012,", 3},
-		{"account twice", config.EnvAccounts, "123456789012,123456789012", 3},
-		{"region is a zone", config.EnvRegion, "us-east-1a", 3},
+		{"short table", config.EnvLedgerTable, "x", 6},
+		{"table is an ARN", config.EnvLedgerTable, "arn:aws:dynamodb:us-east-1:123456789012:table/x", 6},
+		{"account of 11 digits", config.EnvAccounts, "12345678901", 4},
+		{"trailing comma", config.EnvAccounts, "123456789012,", 4},
+		{"account twice", config.EnvAccounts, "123456789012,123456789012", 4},
+		{"region is a zone", config.EnvRegion, "us-east-1a", 4},
 		{"groups perhaps", config.EnvAutoScaling, "yes", 1},
 		{"queue by name", config.EnvDeadLetterQueueURL, "dlq", 1},
 		{"queue by ARN", config.EnvAlertQueueURL, "arn:aws:sqs:us-east-1:123456789012:alerts", 1},
 		{"queue without path", config.EnvEventQueueURL, "https://sqs.us-east-1.amazonaws.com/", 1},
-		{"bucket with capitals", config.EnvReportBucket, "Reports", 2},
-		{"topic by name", config.EnvAlertTopicARN, "alerts", 1},
+		{"bucket with capitals", config.EnvReportBucket, "Reports", 3},
+		{"topic by name", config.EnvAlertTopicARN, "alerts", 2},
 		{"bus by ARN", config.EnvEventBusName, "arn:aws:events:us-east-1:123456789012:event-bus/x", 1},
 	}
 	for _, tt := range tests {

@@ -7,11 +7,13 @@ const (
 	FunctionEnforce  = "enforce"
 	FunctionPublish  = "publish"
 	FunctionSnapshot = "snapshot"
+	FunctionAPI      = "api"     // takes requests of people and their tools
+	FunctionAPIRead  = "apiread" // takes those that only read
 )
 
 // Functions lists the names of all functions, in the order of the pipeline.
 func Functions() []string {
-	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot}
+	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot, FunctionAPI, FunctionAPIRead}
 }
 
 // The environment variables of the functions.
@@ -97,6 +99,10 @@ const (
 	OutputEnforceFunction  = "EnforceFunction"
 	OutputPublishFunction  = "PublishFunction"
 	OutputSnapshotFunction = "SnapshotFunction"
+	OutputAPIFunction      = "ApiFunction"
+	OutputAPIReadFunction  = "ApireadFunction"
+	OutputAPIURL           = "ApiUrl"     // takes every request
+	OutputAPIReadURL       = "ApiReadUrl" // takes those that only read
 )
 
 // Outputs lists the outputs of the stack.
@@ -106,6 +112,7 @@ func Outputs() []string {
 		OutputIntakeQueueURL, OutputIntakeDLQURL, OutputAlertQueueURL, OutputAlertDLQURL,
 		OutputEventQueueURL, OutputEventDLQURL, OutputStreamDLQURL,
 		OutputTrackFunction, OutputSweepFunction, OutputEnforceFunction, OutputPublishFunction, OutputSnapshotFunction,
+		OutputAPIFunction, OutputAPIReadFunction, OutputAPIURL, OutputAPIReadURL,
 	}
 }
 
