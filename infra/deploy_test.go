@@ -47,6 +47,35 @@ type cloud struct {
 	config   aws.Config
 }
 
+// withoutURLs takes the functions' URLs from a template: moto 5.2.1 has none, and
+// fails on an output of what it does not have.
+func withoutURLs(t *testing.T, built template) {
+	t.Helper()
+	path := filepath.Join(built.dir, config.DefaultStackName+".template.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole map[string]any
+	if err := json.Unmarshal(text, &whole); err != nil {
+		t.Fatal(err)
+	}
+	resources, outputs := whole["Resources"].(map[string]any), whole["Outputs"].(map[string]any)
+	for _, id := range built.ofType("AWS::Lambda::Url") {
+		delete(resources, id)
+		delete(built.Resources, id)
+	}
+	for _, name := range []string{config.OutputAPIURL, config.OutputAPIReadURL} {
+		outputs[name] = map[string]any{"Value": "https://" + name + ".example/"}
+	}
+	if text, err = json.Marshal(whole); err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDeploy bootstraps and deploys the template with the cdk command, to a cloud
 // on this machine, asks that cloud's APIs what is there, and takes it all down.
 //
@@ -60,6 +89,7 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	withoutURLs(t, built)
 	moto := startMoto(t)
 	moto.cdk(t, "bootstrap", "--app", built.dir, "aws://"+mockAccount+"/"+mockRegion)
 	outputs := filepath.Join(t.TempDir(), "outputs.json")
@@ -526,7 +556,7 @@ func (d deployment) commandLine(t *testing.T) {
 	run(0, nil, "journal", "--stack", config.DefaultStackName)
 	run(2, []string{"Elsewhere"}, "doctor", "--stack", "Elsewhere")
 	run(1, []string{
-		"ok       functions        all 5 can run", "ok       dead letters     all 4 queues are empty",
+		"ok       functions        all 7 can run", "ok       dead letters     all 4 queues are empty",
 		"MISSING  CloudTrail       no trail covers us-east-1", "MISSING  sweep",
 		fmt.Sprintf("ok       event rules      all %d are enabled", len(d.template.ofType("AWS::Events::Rule"))),
 	}, "doctor")
