@@ -162,7 +162,7 @@ check([c["LicenseConfigurationArn"] for c in client.list_license_configurations(
 for filters, want in (
     ([{"Name": "licenseCountingType", "Values": ["vCPU"]}], lambda c: c["LicenseCountingType"] == "vCPU"),
     ([{"Name": "enforceLicenseCount", "Values": ["true"]}], lambda c: c["LicenseCountHardLimit"]),
-    ([{"Name": "usagelimitExceeded", "Values": ["true"]}], lambda c: c["ConsumedLicenses"] > c["LicenseCount"]),
+    ([{"Name": "usagelimitExceeded", "Values": ["true"]}], lambda c: c["ConsumedLicenses"] > c.get("LicenseCount", float("inf"))),
 ):
     all_of = [c for page in client.get_paginator("list_license_configurations").paginate() for c in page["LicenseConfigurations"]]
     got = [c for page in client.get_paginator("list_license_configurations").paginate(Filters=filters) for c in page["LicenseConfigurations"]]
