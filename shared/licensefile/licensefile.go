@@ -236,7 +236,7 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 	if c.ID == "" {
 		c.ID = IDOf(account, region, e.Name)
 	}
-	c.ARN = fmt.Sprintf("arn:aws:license-manager:%s:%s:license-configuration:%s", region, account, c.ID)
+	c.ARN = arnOf(account, region, c.ID)
 	var err error
 	if c.Enforcement, err = e.Enforcement.enforcement(); err != nil {
 		return c, err
