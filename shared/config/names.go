@@ -103,8 +103,6 @@ const (
 	OutputSnapshotFunction = "SnapshotFunction"
 	OutputAPIFunction      = "ApiFunction"
 	OutputAPIReadFunction  = "ApireadFunction"
-	OutputAPIURL           = "ApiUrl"     // takes every request
-	OutputAPIReadURL       = "ApiReadUrl" // takes those that only read
 )
 
 // Outputs lists the outputs of the stack.
