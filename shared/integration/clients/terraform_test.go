@@ -36,8 +36,8 @@ provider "aws" {
 }
 `
 
-// TestTerraform: apply, a second plan that is clean, an update, a deletion behind
-// Terraform's back, the refused deletion of one in use, and destroy.
+// TestTerraform: apply, a second plan that is clean, a deletion behind Terraform's
+// back that is seen, an update, the refused deletion of one in use, and destroy.
 func TestTerraform(t *testing.T) {
 	t.Parallel()
 	w := workspace{t: t, dir: t.TempDir(), program: program(t, "terraform")}
@@ -52,48 +52,54 @@ func TestTerraform(t *testing.T) {
 	w.run(0, "init", "-input=false", "-plugin-dir="+plugins)
 
 	w.run(0, "apply", "-input=false", "-auto-approve")
-	arn := strings.TrimSpace(w.run(0, "output", "-raw", "arn"))
-	got := s.call("GetLicenseConfiguration", map[string]any{"LicenseConfigurationArn": arn})
+	arn, other := w.arn("sql"), w.arn("other")
+	get := func(arn string) map[string]any {
+		return s.call("GetLicenseConfiguration", map[string]any{"LicenseConfigurationArn": arn})
+	}
+	got := get(arn)
 	equal(t, "count after apply", got["LicenseCount"], 10.0)
 	equal(t, "rules after apply", text(got["LicenseRules"]), "[#minimumSockets=2 #allowedTenancy=EC2-DedicatedHost]")
 	w.run(0, "plan", "-input=false", "-detailed-exitcode") // 0: nothing to do; 2: something
 
+	s.call("DeleteLicenseConfiguration", map[string]any{"LicenseConfigurationArn": other})
+	out := w.run(2, "plan", "-input=false", "-detailed-exitcode")
+	if !strings.Contains(out, "1 to add") {
+		t.Errorf("a deletion behind its back is planned as:\n%s", out)
+	}
+
 	w.license(`license_count = 20
   license_count_hard_limit = true
   description = "more"`)
-	w.run(2, "plan", "-input=false", "-detailed-exitcode")
 	w.run(0, "apply", "-input=false", "-auto-approve")
-	got = s.call("GetLicenseConfiguration", map[string]any{"LicenseConfigurationArn": arn})
+	got = get(arn)
 	equal(t, "count after the update", got["LicenseCount"], 20.0)
 	equal(t, "description after the update", text(got["Description"]), "more")
+	if again := w.arn("other"); again == other {
+		t.Error("what was made again has the ARN of the deleted one")
+	}
 	w.run(0, "plan", "-input=false", "-detailed-exitcode")
 
-	s.call("UpdateLicenseSpecificationsForResource", map[string]any{"ResourceArn": "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0",
-		"AddLicenseSpecifications": []any{map[string]any{"LicenseConfigurationArn": arn}}})
-	out := w.run(1, "destroy", "-input=false", "-auto-approve")
+	image := "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0"
+	use := []any{map[string]any{"LicenseConfigurationArn": arn}}
+	s.call("UpdateLicenseSpecificationsForResource", map[string]any{"ResourceArn": image, "AddLicenseSpecifications": use})
+	out = w.run(1, "destroy", "-input=false", "-auto-approve")
 	if !strings.Contains(out, "InvalidParameterValueException") {
 		t.Errorf("the refused deletion says:\n%s", out)
 	}
 	if state := w.run(0, "state", "list"); !strings.Contains(state, "aws_licensemanager_license_configuration.sql") {
 		t.Errorf("the refused deletion lost the state: %q", state)
 	}
-	s.call("UpdateLicenseSpecificationsForResource", map[string]any{"ResourceArn": "arn:aws:ec2:us-east-1::image/ami-0123456789abcdef0",
-		"RemoveLicenseSpecifications": []any{map[string]any{"LicenseConfigurationArn": arn}}})
-
-	s.call("DeleteLicenseConfiguration", map[string]any{"LicenseConfigurationArn": arn})
-	out = w.run(2, "plan", "-input=false", "-detailed-exitcode")
-	if !strings.Contains(out, "1 to add") {
-		t.Errorf("a deletion behind its back is planned as:\n%s", out)
-	}
-	w.run(0, "apply", "-input=false", "-auto-approve")
-	again := strings.TrimSpace(w.run(0, "output", "-raw", "arn"))
-	if again == arn {
-		t.Error("the new configuration has the ARN of the deleted one")
-	}
+	s.call("UpdateLicenseSpecificationsForResource", map[string]any{"ResourceArn": image, "RemoveLicenseSpecifications": use})
 	w.run(0, "destroy", "-input=false", "-auto-approve")
-	if got := s.try("GetLicenseConfiguration", map[string]any{"LicenseConfigurationArn": again}); !strings.Contains(got.body, "Invalid license configuration ARN") {
+	if got := s.try("GetLicenseConfiguration", map[string]any{"LicenseConfigurationArn": arn}); !strings.Contains(got.body, "Invalid license configuration ARN") {
 		t.Errorf("after destroy: %s", got.body)
 	}
+}
+
+// arn is what Terraform knows a license by.
+func (w workspace) arn(name string) string {
+	w.t.Helper()
+	return strings.TrimSpace(w.run(0, "output", "-raw", name))
 }
 
 func (w workspace) license(more string) {
@@ -105,7 +111,13 @@ func (w workspace) license(more string) {
   `+more+`
 }
 
-output "arn" { value = aws_licensemanager_license_configuration.sql.arn }
+resource "aws_licensemanager_license_configuration" "other" {
+  name                  = "Oracle by Terraform"
+  license_counting_type = "vCPU"
+}
+
+output "sql" { value = aws_licensemanager_license_configuration.sql.arn }
+output "other" { value = aws_licensemanager_license_configuration.other.arn }
 `)
 }
 

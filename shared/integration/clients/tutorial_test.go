@@ -185,7 +185,7 @@ func TestMonitoringScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Full: 8/1 (800.0%)", "Monitoring agent: 3/100 (3.0%)", "Sent alert for 1 license(s)"} {
+	for _, want := range []string{"Full: 8/1 (800.0%)", "Monitoring agent: 4/100 (4.0%)", "Sent alert for 1 license(s)"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the script does not say %q", want)
 		}
