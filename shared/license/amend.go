@@ -30,6 +30,9 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 	}
 	wanted.Associations = keepSince(old.Associations, wanted.Associations)
 	wanted.Exemptions = old.Exemptions // they have a way of their own
+	if wanted.Detached == nil {        // a license file has none
+		wanted.Detached = old.Detached
+	}
 	wanted.Rules = mergeVersions(old.Rules, wanted.Rules, now)
 	if err := wanted.checkRules(old.Rules, now); err != nil {
 		return wanted, err
@@ -145,6 +148,7 @@ func tightens(old, wanted *Configuration, now time.Time) bool {
 		!equalRules(oldRules, rules) ||
 		len(old.Rules) != len(wanted.Rules) ||
 		slices.ContainsFunc(wanted.Associations, func(a Association) bool { return !old.offers(a.Kind, a.Value) }) ||
+		slices.ContainsFunc(old.Detached, func(id ResourceID) bool { return !slices.Contains(wanted.Detached, id) }) ||
 		slices.ContainsFunc(wanted.Products, func(p Product) bool { return !slices.ContainsFunc(old.Products, p.equal) }) ||
 		answersOtherwise(old, wanted, now)
 }

@@ -143,7 +143,8 @@ func Associate(configurations []Configuration, in Instance, held []Held, now tim
 
 func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (Held, bool) {
 	before, had := heldOf(held, c.ID)
-	if had && stillFrom(before, in) {
+	detached := slices.Contains(c.Detached, in.ID)
+	if had && stillFrom(before, in) && !(detached && before.Kind.Inherited()) {
 		offered := c.offers(before.Kind, before.Value)
 		if offered || before.Kind.Inherited() {
 			before.Inherited = !offered
@@ -153,7 +154,7 @@ func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (He
 	var best *Association
 	for i := range c.Associations {
 		a := &c.Associations[i]
-		if a.Matches(in) && (best == nil || a.Kind.Inherited() && !best.Kind.Inherited()) {
+		if a.Matches(in) && !(detached && a.Kind.Inherited()) && (best == nil || a.Kind.Inherited() && !best.Kind.Inherited()) {
 			best = a
 		}
 	}

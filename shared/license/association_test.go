@@ -284,3 +284,49 @@ func TestSpecificationsOfAnInstance(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestDetachedInstances: what a person took from the license does not inherit it, and
+// gets it by its own id or a tag only. Taken back, it makes overruns by a change.
+func TestDetachedInstances(t *testing.T) {
+	t.Parallel()
+	t0 := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	in := license.Instance{ID: license.NewResourceID("123456789012", "us-east-1", "i-0123456789abcdef0"), ImageID: "ami-1", LaunchTime: t0}
+	byAMI := license.Association{Kind: license.ByAMI, Value: "ami-1"}
+	held := []license.Held{{ConfigurationID: "lic-1", Kind: license.ByAMI, Value: "ami-1", Since: t0}}
+	c := license.Configuration{ID: "lic-1", Name: "one", CountingType: license.CountVCPU, Associations: []license.Association{byAMI}}
+	c, err := license.Amend(nil, c, t0, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	detached := c
+	detached.Detached = []license.ResourceID{in.ID}
+	detached, err = license.Amend(&c, detached, t0.Add(time.Hour), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !detached.TightenedAt.Equal(t0) {
+		t.Error("taking an instance away tightens")
+	}
+	for _, offered := range [][]license.Association{{byAMI}, nil} {
+		one := detached
+		one.Associations = offered
+		for _, before := range [][]license.Held{held, nil} {
+			if got := license.Associate([]license.Configuration{one}, in, before, t0.Add(time.Hour)); len(got) != 0 {
+				t.Errorf("offered %v, held %v: it has %v", offered, before, got)
+			}
+		}
+	}
+	one := detached
+	one.Associations = []license.Association{byAMI, {Kind: license.ByInstance, Value: "i-0123456789abcdef0"}}
+	if got := license.Associate([]license.Configuration{one}, in, held, t0.Add(time.Hour)); len(got) != 1 || got[0].Kind != license.ByInstance {
+		t.Errorf("by its own id it has %v", got)
+	}
+	fromFile := c
+	if got, err := license.Amend(&detached, fromFile, t0.Add(2*time.Hour), "ann"); err != nil || len(got.Detached) != 1 {
+		t.Errorf("a file that names none: %v, %v; want it detached still", got.Detached, err)
+	}
+	fromFile.Detached = []license.ResourceID{}
+	if got, err := license.Amend(&detached, fromFile, t0.Add(2*time.Hour), "ann"); err != nil || len(got.Detached) != 0 || !got.TightenedAt.Equal(t0.Add(2*time.Hour)) {
+		t.Errorf("taken back: %v, tightened at %s, %v", got.Detached, got.TightenedAt, err)
+	}
+}

@@ -26,8 +26,11 @@ type Configuration struct {
 	Expiry       time.Time     // the licenses end; zero: never
 	Tags         map[string]string
 	Associations []Association
-	Enforcement  Enforcement
-	Exemptions   []Exemption `json:",omitempty"` // in order of their beginning
+	// Detached are instances that a person took from the license, though they came
+	// from an AMI or a launch template that gave it to them.
+	Detached    []ResourceID `json:",omitempty"`
+	Enforcement Enforcement
+	Exemptions  []Exemption `json:",omitempty"` // in order of their beginning
 	// Products name software by which resources are discovered; see Product.
 	Products []Product `json:",omitempty"`
 	// DisassociateWhenNotFound ends the use of what was discovered when the software
@@ -67,6 +70,9 @@ func DefaultThresholds() []int { return []int{80, 90, 100} }
 var (
 	idForm = regexp.MustCompile(`^lic-[0-9a-zA-Z]{1,64}$`)
 )
+
+// maxDetached bounds what one configuration holds, like maxExemptions.
+const maxDetached = 1000
 
 // MaximumCount is the largest license count.
 const MaximumCount = 1_000_000_000
@@ -121,6 +127,8 @@ func (c Configuration) validate() error {
 		return bad("status", string(c.Status), "it is AVAILABLE or DISABLED")
 	case len(c.Tags) > MaximumTags: // the rest is checked where they are given: see ValidateTags
 		return bad("tags", strconv.Itoa(len(c.Tags)), "at most 50 tags")
+	case len(c.Detached) > maxDetached:
+		return bad("detached", strconv.Itoa(len(c.Detached)), "at most 1,000 instances are taken from a license one by one; disassociate their AMI")
 	case len(c.Associations) > 500:
 		return bad("associations", strconv.Itoa(len(c.Associations)), "at most 500 associations; use a tag for more")
 	}
