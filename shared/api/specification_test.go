@@ -6,8 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"licenseguard/shared/catalog"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/registrar"
+	"licenseguard/shared/track"
 )
 
 func (w *world) id(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }
@@ -45,12 +48,6 @@ func TestAssociateAnAMI(t *testing.T) {
 	if !strings.Contains(m, "2 resources use 8 licenses") || !strings.Contains(m, image) || strings.Contains(m, "Invalid license configuration ARN") {
 		t.Errorf("the refusal to delete: %s", m)
 	}
-	// An instance keeps what it inherited from its AMI; it cannot be taken from it alone.
-	m = w.refused("InvalidParameterValueException", "UpdateLicenseSpecificationsForResource",
-		object{"ResourceArn": instanceARN(0), "RemoveLicenseSpecifications": specifications(a)})
-	if !strings.Contains(m, "through ami "+image) {
-		t.Errorf("the refusal to remove: %s", m)
-	}
 	for range 2 { // again changes nothing
 		w.do("UpdateLicenseSpecificationsForResource", object{"ResourceArn": imageARN, "RemoveLicenseSpecifications": specifications(a)})
 	}
@@ -58,6 +55,21 @@ func TestAssociateAnAMI(t *testing.T) {
 		t.Errorf("%d versions, want 3", n)
 	}
 	w.refused("InvalidParameterValueException", "DeleteLicenseConfiguration", object{"LicenseConfigurationArn": a}) // still used
+
+	// An instance keeps what it inherited until it is taken from it, which lasts.
+	for _, n := range []int{0, 1, 0} {
+		w.do("UpdateLicenseSpecificationsForResource", object{"ResourceArn": instanceARN(n), "RemoveLicenseSpecifications": specifications(a)})
+	}
+	w.reassociate()
+	if got := w.get(a); got["ConsumedLicenses"] != 0.0 {
+		t.Errorf("consumed %v after both were taken away and all was looked at again, want 0", got["ConsumedLicenses"])
+	}
+	w.do("UpdateLicenseSpecificationsForResource", w.associate(instanceARN(1), a))
+	if got := w.get(a); got["ConsumedLicenses"] != 4.0 {
+		t.Errorf("consumed %v with one of them associated again, want 4", got["ConsumedLicenses"])
+	}
+	w.do("UpdateLicenseSpecificationsForResource", object{"ResourceArn": instanceARN(1), "RemoveLicenseSpecifications": specifications(a)})
+	w.do("DeleteLicenseConfiguration", object{"LicenseConfigurationArn": a})
 }
 
 // A hard limit hides no use: the association is kept, the use counted, the client
@@ -242,5 +254,15 @@ func TestFailuresArePagedAndBounded(t *testing.T) {
 	w.do("DeleteLicenseConfiguration", object{"LicenseConfigurationArn": arn})
 	if left, err := w.store.Documents(t.Context(), ledger.AssociationFailure, ""); err != nil || len(left) != 0 {
 		t.Errorf("%d failures outlive the license, %v", len(left), err)
+	}
+}
+
+// reassociate applies the associations to all that is on record, as a sweep does.
+func (w *world) reassociate() {
+	w.t.Helper()
+	tracker := track.Tracker{Store: w.store, Observer: registrar.OnRecord{Store: w.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+		Now: w.h.Now, Log: w.h.Log}
+	if err := tracker.Reassociate(w.t.Context()); err != nil {
+		w.t.Fatal(err)
 	}
 }

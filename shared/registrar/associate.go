@@ -14,6 +14,8 @@ import (
 type Target struct {
 	Kind license.AssociationKind
 	ID   license.ResourceID // for an AMI that of the registrar's account
+
+	inherits []string // the configurations that an instance has through its AMI or launch template
 }
 
 // BadState says that a resource is in a state in which it gets no licenses.
@@ -72,10 +74,11 @@ func (u Unfit) String() string {
 // is associated and counted all the same, and returned as Unfit; each that this call
 // added is listed, see Failures.
 func (r *Registrar) Associate(ctx context.Context, target Target, add, remove []string, by string) ([]Unfit, error) {
-	if err := r.check(ctx, target, add, remove, by); err != nil {
+	target, err := r.look(ctx, target, add, remove)
+	if err != nil {
 		return nil, err
 	}
-	if err := r.checkState(ctx, target, add, remove); err != nil {
+	if err := r.check(ctx, target, add, remove, by); err != nil {
 		return nil, err
 	}
 	for _, id := range remove {
@@ -124,32 +127,36 @@ func (r *Registrar) check(ctx context.Context, target Target, add, remove []stri
 	return nil
 }
 
-// checkState refuses what the instance is in no state for.
-func (r *Registrar) checkState(ctx context.Context, target Target, add, remove []string) error {
+// look refuses what the instance is in no state for, and notes what it inherits.
+func (r *Registrar) look(ctx context.Context, target Target, add, remove []string) (Target, error) {
 	if target.Kind != license.ByInstance {
-		return nil
+		return target, nil
 	}
 	facts, err := r.Store.LoadFacts(ctx, []license.ResourceID{target.ID})
 	if err != nil {
-		return err
+		return target, err
 	}
 	f, known := facts[target.ID]
-	if state := f.Instance.State; known && len(add) > 0 && (state == license.ShuttingDown || state == license.Terminated) {
-		return &BadState{Resource: target.ID, State: state}
+	state := f.Instance.State
+	if known && len(add) > 0 && (state == license.ShuttingDown || state == license.Terminated) {
+		return target, &BadState{Resource: target.ID, State: state}
 	}
 	for _, h := range f.Held {
-		if !h.Ended.IsZero() || h.Kind == license.ByInstance || !slices.Contains(remove, h.ConfigurationID) || f.Instance.State == license.Terminated {
-			continue
-		}
-		l, err := r.Store.Load(ctx, h.ConfigurationID)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(l.Configuration.Associations, target.matches) {
-			return &Elsewhere{Resource: target.ID, Held: h}
+		switch {
+		case !h.Ended.IsZero() || h.Kind == license.ByInstance || state == license.Terminated || !slices.Contains(remove, h.ConfigurationID):
+		case h.Kind.Inherited():
+			target.inherits = append(target.inherits, h.ConfigurationID)
+		default:
+			l, err := r.Store.Load(ctx, h.ConfigurationID)
+			if err != nil {
+				return target, err
+			}
+			if !slices.ContainsFunc(l.Configuration.Associations, target.matches) {
+				return target, &Elsewhere{Resource: target.ID, Held: h}
+			}
 		}
 	}
-	return nil
+	return target, nil
 }
 
 func (t Target) matches(a license.Association) bool {
@@ -158,6 +165,9 @@ func (t Target) matches(a license.Association) bool {
 
 func with(t Target) func(license.Configuration) (license.Configuration, error) {
 	return func(c license.Configuration) (license.Configuration, error) {
+		if slices.Contains(c.Detached, t.ID) {
+			c.Detached = slices.DeleteFunc(slices.Clone(c.Detached), func(id license.ResourceID) bool { return id == t.ID })
+		}
 		if !slices.ContainsFunc(c.Associations, t.matches) {
 			c.Associations = append(slices.Clone(c.Associations), license.Association{Kind: t.Kind, Value: t.ID.AWSID()})
 		}
@@ -165,8 +175,13 @@ func with(t Target) func(license.Configuration) (license.Configuration, error) {
 	}
 }
 
+// without takes the target away. What an instance inherited would come back by its
+// AMI or launch template, so it is noted that it is not to.
 func without(t Target) func(license.Configuration) (license.Configuration, error) {
 	return func(c license.Configuration) (license.Configuration, error) {
+		if slices.Contains(t.inherits, c.ID) && !slices.Contains(c.Detached, t.ID) {
+			c.Detached = append(slices.Clone(c.Detached), t.ID)
+		}
 		c.Associations = slices.DeleteFunc(slices.Clone(c.Associations), t.matches)
 		return c, nil
 	}

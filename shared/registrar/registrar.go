@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"licenseguard/shared/ledger"
@@ -205,6 +206,11 @@ func (r *Registrar) recount(ctx context.Context, o *Outcome) {
 		before = o.Before.Configuration
 	}
 	moved := append(missing(before.Associations, after.Associations), missing(after.Associations, before.Associations)...)
+	for _, id := range slices.Concat(before.Detached, after.Detached) {
+		if slices.Contains(before.Detached, id) != slices.Contains(after.Detached, id) {
+			moved = append(moved, license.Association{Kind: license.ByInstance, Value: id.AWSID()})
+		}
+	}
 	oldRules, _ := before.RulesAt(r.Now())
 	rules, _ := after.RulesAt(r.Now())
 	stopped := o.Before != nil && rules.IncludeStopped && !oldRules.IncludeStopped

@@ -24,7 +24,8 @@ func TestGoSDK(t *testing.T) {
 		LicenseCount: aws.Int64(8), LicenseCountHardLimit: aws.Bool(true), LicenseRules: []string{"#minimumVcpus=2"}, Tags: []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}})
 	must(t, err)
 	arn := made.LicenseConfigurationArn
-	image, small := aws.String("arn:aws:ec2:us-east-1::image/ami-0aaaaaaaaaaaaaaaa"), aws.String("arn:aws:ec2:us-east-1:"+account+":instance/i-0000000000000000b")
+	image := aws.String("arn:aws:ec2:us-east-1::image/ami-0aaaaaaaaaaaaaaaa")
+	running, small := aws.String("arn:aws:ec2:us-east-1:"+account+":instance/i-0000000000000000a"), aws.String("arn:aws:ec2:us-east-1:"+account+":instance/i-0000000000000000b")
 	one := []types.LicenseSpecification{{LicenseConfigurationArn: arn}}
 	_, err = client.UpdateLicenseSpecificationsForResource(ctx, &licensemanager.UpdateLicenseSpecificationsForResourceInput{ResourceArn: image, AddLicenseSpecifications: one})
 	must(t, err)
@@ -90,7 +91,7 @@ func TestGoSDK(t *testing.T) {
 	received, err := client.ListReceivedLicenses(ctx, &licensemanager.ListReceivedLicensesInput{})
 	must(t, err)
 	equal(t, "received", len(received.Licenses), 0)
-	for _, resource := range []*string{image, small} {
+	for _, resource := range []*string{image, running, small} { // what was launched from the AMI keeps the license until it is taken away
 		_, err = client.UpdateLicenseSpecificationsForResource(ctx, &licensemanager.UpdateLicenseSpecificationsForResourceInput{ResourceArn: resource, RemoveLicenseSpecifications: one})
 		must(t, err)
 	}
