@@ -44,15 +44,21 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	store, err := boltledger.Open(filepath.Join(t.TempDir(), "ledger"), boltledger.Options{Volatile: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := worldIn(t, t.TempDir())
 	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := w.store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	return w
+}
+
+func worldIn(t testing.TB, folder string) *world {
+	t.Helper()
+	store, err := boltledger.Open(filepath.Join(folder, "ledger"), boltledger.Options{Volatile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := &world{t: t, store: store, now: start}
 	now := func() time.Time { return w.now }
 	log := slog.New(slog.DiscardHandler)
