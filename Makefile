@@ -44,7 +44,7 @@ test-core: ## the core and the command line: pure Go
 	go test -shuffle=on -timeout 25m $(CORE)
 
 test-race: ## the core under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/adapter/boltledger/...
+	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/registrar/... ./shared/api/... ./shared/adapter/boltledger/...
 
 test-cloud: ## adapters and functions; the ledger's contract on DynamoDB Local
 	go vet $(CLOUD)
