@@ -63,6 +63,8 @@ type entry struct {
 	Associations []association     `yaml:"associations"`
 	Enforcement  enforcement       `yaml:"enforcement"`
 	Thresholds   []number          `yaml:"thresholds"`
+	Products     []product         `yaml:"products"`
+	Disassociate bool              `yaml:"disassociateWhenNotFound"`
 }
 
 type association struct {
@@ -210,8 +212,12 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 	if c.ID == "" {
 		c.ID = IDOf(account, region, e.Name)
 	}
-	c.ARN = fmt.Sprintf("arn:aws:license-manager:%s:%s:license-configuration:%s", region, account, c.ID)
+	c.ARN = arnOf(account, region, c.ID)
 	var err error
+	if c.Products, err = products(e.Products); err != nil {
+		return c, err
+	}
+	c.DisassociateWhenNotFound = e.Disassociate
 	if c.Enforcement, err = e.Enforcement.enforcement(); err != nil {
 		return c, err
 	}
