@@ -169,13 +169,13 @@ func (a *account) exits(want int, command string, says ...string) string {
 	return out
 }
 
-var hashOf = regexp.MustCompile(`enforcement apply ([0-9a-f]{12})`)
+var hashIn = regexp.MustCompile(`enforcement apply ([0-9a-f]{12})`)
 
 // plan returns the hash of a plan in which something waits.
 func (a *account) plan(says ...string) string {
 	a.t.Helper()
 	out := a.does("enforcement plan", says...)
-	m := hashOf.FindStringSubmatch(out)
+	m := hashIn.FindStringSubmatch(out)
 	if m == nil {
 		a.t.Fatalf("no command that approves the plan:\n%s", out)
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/spf13/pflag"
 
 	"licenseguard/cmd/licenseguard/internal/deployment"
 	"licenseguard/shared/adapter/awsclient"
@@ -21,7 +21,7 @@ type cloud struct {
 	stack deployment.Stack
 }
 
-func stackFlag(set *flag.FlagSet, name *string) {
+func stackFlag(set *pflag.FlagSet, name *string) {
 	set.StringVar(name, "stack", config.DefaultStackName, "name of the deployed stack")
 }
 

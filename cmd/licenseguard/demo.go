@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,7 +10,10 @@ import (
 	"slices"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/cmd/licenseguard/internal/day"
 	"licenseguard/cmd/licenseguard/internal/fleet"
 	"licenseguard/cmd/licenseguard/internal/pipeline"
@@ -25,7 +27,7 @@ const defaultDir = ".licenseguard"
 // files are the inputs of a run on a user's own fleet.
 type files struct{ dir, fleet, licenses, hosts string }
 
-func (f *files) flags(set *flag.FlagSet) {
+func (f *files) flags(set *pflag.FlagSet) {
 	set.StringVar(&f.dir, "dir", defaultDir, "folder for ledger and reports")
 	set.StringVar(&f.fleet, "fleet", "", "output of aws ec2 describe-instances")
 	set.StringVar(&f.licenses, "licenses", "", "license file (YAML)")
@@ -96,13 +98,18 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-func demo(ctx context.Context, args []string, out io.Writer) error {
+func demoCommand() *cobra.Command {
 	var f files
-	set := flag.NewFlagSet("demo", flag.ContinueOnError)
-	f.flags(set)
-	if _, err := parse(set, args, 0); err != nil {
-		return err
+	c := &cobra.Command{
+		Use: "demo", Short: "play a fleet's day, or count your own fleet", Args: atMost(0),
+		Example: examples("licenseguard demo", "aws ec2 describe-instances --output json > fleet.json", "licenseguard demo --fleet fleet.json --licenses licenses.yaml"),
+		RunE:    func(c *cobra.Command, _ []string) error { return demo(c.Context(), f, c.OutOrStdout()) },
 	}
+	f.flags(c.Flags())
+	return c
+}
+
+func demo(ctx context.Context, f files, out io.Writer) error {
 	if f.own() {
 		return countOwn(ctx, f, out)
 	}
@@ -153,7 +160,19 @@ func openOwn(dir string, in input, account *fleet.Fleet, now func() time.Time) (
 }
 
 func configureAndSweep(ctx context.Context, p *pipeline.Pipeline, in input, name string) error {
-	for _, c := range in.licenses {
+	present, _, err := p.Store.Configurations(ctx)
+	if err != nil {
+		return err
+	}
+	deleted, err := p.Store.DeletedConfigurations(ctx)
+	if err != nil {
+		return err
+	}
+	licenses, err := licensefile.Resolve(in.licenses, present, deleted, in.accounts[0], in.region)
+	if err != nil {
+		return badInput("licenses %s: %w", name, err)
+	}
+	for _, c := range licenses {
 		if _, err := p.Tracker.Configure(ctx, c, "file "+filepath.Base(name)); err != nil {
 			return badInput("licenses %s: license %q: %w", name, c.Name, err)
 		}

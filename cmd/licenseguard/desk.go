@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os/user"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/cmd/licenseguard/internal/fleet"
 	"licenseguard/cmd/licenseguard/internal/pipeline"
 	"licenseguard/shared/catalog"
@@ -30,9 +29,9 @@ type decider struct {
 	as string
 }
 
-func (d *decider) flags(set *flag.FlagSet) {
-	d.reader.flags(set)
-	set.StringVar(&d.as, "as", "", "who you are, for the record (with --dir only)")
+func (d *decider) flags(c *cobra.Command) {
+	d.reader.flags(c)
+	c.Flags().StringVar(&d.as, "as", "", "who you are, for the record (with --dir only)")
 }
 
 // desk is where a named person decides: on a ledger in a folder or a deployed one.
@@ -51,31 +50,35 @@ type desk struct {
 // open opens the ledger that the flags name, for whoever asks.
 func (d *decider) open(ctx context.Context, out io.Writer) (*desk, error) {
 	if d.stack != "" {
-		return d.openStack(ctx, out)
+		desk, _, err := d.openStack(ctx, out)
+		return desk, err
 	}
+	desk, _, err := d.openFolder(out)
+	return desk, err
+}
+
+// openFolder opens the ledger in a folder with what follows a commit.
+func (d *decider) openFolder(out io.Writer) (*desk, *pipeline.Pipeline, error) {
 	by := d.as
 	if by == "" {
 		u, err := user.Current()
 		if err != nil {
-			return nil, badInput("who you are is not known (%w); say it with --as NAME", err)
+			return nil, nil, badInput("who you are is not known (%w); say it with --as NAME", err)
 		}
 		by = u.Username
 	}
 	dir, err := findFolder(d.dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// The pipeline is what follows a commit: the change log, and the answers that
 	// an approval asks for. Nothing is observed here, so its fleet is empty.
 	p, err := pipeline.Open(pipeline.Options{Dir: dir, Fleet: fleet.New(time.Now, nil, nil), Now: time.Now, Log: logTo(dir)})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	desk := &desk{Operator: operator(p.Store, by), store: p.Store, out: out, close: p.Close,
+	desk := &desk{Operator: operator(p.Store, by), store: p.Store, out: out, close: p.Close, where: d.typed(),
 		soon: "licenseguard up does it within a minute, when it runs on this folder."}
-	if d.dir != "" {
-		desk.where = " --dir " + quoted(d.dir)
-	}
 	desk.drain = func(ctx context.Context) error {
 		err := p.Drain(ctx)
 		for _, a := range p.Alerts {
@@ -85,28 +88,28 @@ func (d *decider) open(ctx context.Context, out io.Writer) (*desk, error) {
 		}
 		return err
 	}
-	return desk, nil
+	return desk, p, nil
 }
 
-func (d *decider) openStack(ctx context.Context, out io.Writer) (*desk, error) {
+func (d *decider) openStack(ctx context.Context, out io.Writer) (*desk, cloud, error) {
 	switch {
 	case d.dir != "":
-		return nil, badInput("give --dir or --stack, not both")
+		return nil, cloud{}, badInput("give --dir or --stack, not both")
 	case d.as != "":
-		return nil, badInput("--as is for --dir only; with --stack you are who AWS says you are")
+		return nil, cloud{}, badInput("--as is for --dir only; with --stack you are who AWS says you are")
 	}
 	c, err := connect(ctx, d.stack)
 	if err != nil {
-		return nil, err
+		return nil, c, err
 	}
 	caller, err := sts.NewFromConfig(c.aws).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, fmt.Errorf("find out who is asking: %w", err)
+		return nil, c, fmt.Errorf("find out who is asking: %w", err)
 	}
 	store := c.ledger()
 	nothing := func() error { return nil }
-	return &desk{Operator: operator(store, aws.ToString(caller.Arn)), store: store, out: out, where: " --stack " + quoted(d.stack),
-		soon: "The function enforce does it within a minute.", close: nothing, drain: func(context.Context) error { return nil }}, nil
+	return &desk{Operator: operator(store, aws.ToString(caller.Arn)), store: store, out: out, where: d.typed(),
+		soon: "The function enforce does it within a minute.", close: nothing, drain: func(context.Context) error { return nil }}, c, nil
 }
 
 func operator(store ledger.Store, by string) *enforce.Operator {
@@ -124,21 +127,28 @@ func quoted(s string) string {
 
 func (d *desk) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
-// decide reads the flags of a command, opens its desk, lets it work there, and
-// hands on what it committed. What was wrong in the input exits as such.
-func decide(ctx context.Context, d *decider, set *flag.FlagSet, args []string, most int, out io.Writer, work func(*desk, []string) error) error {
-	d.flags(set)
-	rest, err := parse(set, args, most)
-	if err != nil {
-		return err
+// decide makes c a command that opens a desk, works there, and hands on what it
+// committed. What was wrong in the input exits as such.
+func decide(c *cobra.Command, d *decider, work func(ctx context.Context, desk *desk, args []string) error) *cobra.Command {
+	d.flags(c)
+	if c.Args == nil {
+		c.Args = atMost(0)
 	}
-	desk, err := d.open(ctx, out)
-	if err != nil {
-		return err
+	c.RunE = func(c *cobra.Command, args []string) error {
+		desk, err := d.open(c.Context(), c.OutOrStdout())
+		if err != nil {
+			return err
+		}
+		return asInput(errors.Join(work(c.Context(), desk, args), desk.drain(c.Context()), desk.close()))
 	}
-	err = errors.Join(work(desk, rest), desk.drain(ctx), desk.close())
+	return c
+}
+
+// asInput tells mistakes in what a person set from failures.
+func asInput(err error) error {
 	var field *license.FieldError
-	if errors.As(err, &field) {
+	var rule *license.RuleError
+	if errors.As(err, &field) || errors.As(err, &rule) {
 		return badInput("%w", err)
 	}
 	return err
@@ -156,28 +166,12 @@ func (d *desk) names(ctx context.Context) (map[string]string, error) {
 
 // license returns the id of the license that a person names by name or id.
 func (d *desk) license(ctx context.Context, text string) (string, error) {
-	names, err := d.names(ctx)
+	configurations, _, err := d.store.Configurations(ctx)
 	if err != nil {
 		return "", err
 	}
-	if _, ok := names[text]; ok {
-		return text, nil
-	}
-	var ids []string
-	for id, name := range names {
-		if name == text {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	switch len(ids) {
-	case 0:
-		return "", badInput("there is no license %q; licenseguard positions --json lists names and ids", text)
-	case 1:
-		return ids[0], nil
-	default:
-		return "", badInput("%d licenses are named %q; give the id of one: %s", len(ids), text, strings.Join(ids, ", "))
-	}
+	c, err := identify(configurations, text)
+	return c.ID, err
 }
 
 // instance returns the instance that a person names in full, or by an id that a

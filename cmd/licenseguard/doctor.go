@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -15,8 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/spf13/cobra"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/cmd/licenseguard/internal/doctor"
 	"licenseguard/shared/telemetry"
 )
@@ -24,15 +24,23 @@ import (
 // errLacking ends doctor with exit code 1; its lines said what is missing.
 var errLacking = errors.New("the deployment lacks something")
 
-func examine(ctx context.Context, args []string, out io.Writer) error {
-	set := flag.NewFlagSet("doctor", flag.ContinueOnError)
+func doctorCommand() *cobra.Command {
 	var name string
-	stackFlag(set, &name)
-	asJSON := set.Bool("json", false, "print JSON")
-	wait := set.Duration("wait", 0, "how long to wait until the metrics show the last sweep")
-	if _, err := parse(set, args, 0); err != nil {
-		return err
+	var asJSON bool
+	var wait time.Duration
+	c := &cobra.Command{
+		Use: "doctor", Short: "what a deployment still lacks; exit code 1 if anything", Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return examine(c.Context(), name, asJSON, wait, c.OutOrStdout())
+		},
 	}
+	stackFlag(c.Flags(), &name)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().DurationVar(&wait, "wait", 0, "how long to wait until the metrics show the last sweep")
+	return c
+}
+
+func examine(ctx context.Context, name string, asJSON bool, wait time.Duration, out io.Writer) error {
 	c, err := connect(ctx, name)
 	if err != nil {
 		return err
@@ -45,8 +53,8 @@ func examine(ctx context.Context, args []string, out io.Writer) error {
 		Topic:          sns.NewFromConfig(c.aws),
 		Trails:         cloudtrail.NewFromConfig(c.aws),
 		Metrics:        cloudwatch.NewFromConfig(c.aws),
-	}, doctor.Patience{Now: time.Now, Wait: *wait})
-	if *asJSON {
+	}, doctor.Patience{Now: time.Now, Wait: wait})
+	if asJSON {
 		err = console.JSON(out, findings)
 	} else {
 		printFindings(out, findings)

@@ -3,62 +3,54 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/telemetry"
 )
 
-const where = "[--dir DIR | --stack NAME]"
-
-// enforcementCommands are what only a person may do about enforcement.
-func enforcementCommands() []command {
-	return []command{
-		{"enforcement plan", where + " [--json]", "what enforcement does by itself, and what waits for your approval", planEnforcement},
-		{"enforcement apply", where + " [--as NAME] HASH", "approve what a plan lists, if nothing moved since", applyEnforcement},
-		{"enforcement status", where + " [--json]", "what holds enforcement, what is left of the budgets, what is pending", showEnforcement},
-		{"enforcement pause", where + " [--license NAME | --account ID] [--why TEXT]", "touch no instance until resume", pauseEnforcement},
-		{"enforcement resume", where + " [--license NAME | --account ID]", "end a pause, or what a breaker began", resumeEnforcement},
-		{"enforcement undo", where + " INSTANCE | --plan HASH | --since TIME [--yes]", "take back what was done; without --yes only list it", undoEnforcement},
-		{"enforcement limits", where + " [--account-per-hour N] [--fleet-percent N] …", "show the budgets and the breaker's thresholds, or set them", limitEnforcement},
-	}
+// enforcementCommand is what only a person may do about enforcement.
+func enforcementCommand() *cobra.Command {
+	return group("enforcement", "what enforcement does, and what waits for a person",
+		enforcementPlan(), enforcementApply(), enforcementStatus(), enforcementPause(), enforcementResume(), enforcementUndo(), enforcementLimits())
 }
 
-func planEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementPlan() *cobra.Command {
 	var d decider
-	return decide(ctx, &d, flag.NewFlagSet("plan", flag.ContinueOnError), args, 0, out, func(desk *desk, _ []string) error {
+	c := &cobra.Command{Use: "plan", Short: "what enforcement does by itself, and what waits for your approval"}
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		p, err := desk.Plan(ctx)
 		if err != nil {
 			return err
 		}
 		if d.json {
-			return console.JSON(out, p)
+			return console.JSON(desk.out, p)
 		}
-		console.Plan(out, p)
+		console.Plan(desk.out, p)
 		brakes, err := desk.store.LoadBrakes(ctx)
 		if err != nil {
 			return err
 		}
 		desk.held(brakes.Holds)
-		console.Approval(out, p, desk.where)
+		console.Approval(desk.out, p, desk.where)
 		return nil
 	})
 }
 
-func applyEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementApply() *cobra.Command {
 	var d decider
-	return decide(ctx, &d, flag.NewFlagSet("apply", flag.ContinueOnError), args, 1, out, func(desk *desk, rest []string) error {
-		if len(rest) == 0 {
-			return badInput("give the hash of a plan; licenseguard enforcement plan%s prints it", desk.where)
-		}
+	c := &cobra.Command{Use: "apply HASH", Short: "approve what a plan lists, if nothing moved since",
+		Args: one("give the hash of a plan; licenseguard enforcement plan prints it")}
+	return decide(c, &d, func(ctx context.Context, desk *desk, rest []string) error {
 		began := desk.Now()
 		p, approved, err := desk.Apply(ctx, rest[0])
 		if errors.Is(err, ledger.ErrNoPlan) {
@@ -186,15 +178,16 @@ func (d *desk) licenseBudgets(ctx context.Context, s *standing, now time.Time) e
 	return nil
 }
 
-func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementStatus() *cobra.Command {
 	var d decider
-	return decide(ctx, &d, flag.NewFlagSet("status", flag.ContinueOnError), args, 0, out, func(desk *desk, _ []string) error {
+	c := &cobra.Command{Use: "status", Short: "what holds enforcement, what is left of the budgets, what is pending"}
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		s, err := desk.standing(ctx, time.Now())
 		if err != nil {
 			return err
 		}
 		if d.json {
-			return console.JSON(out, s)
+			return console.JSON(desk.out, s)
 		}
 		names, err := desk.names(ctx)
 		if err != nil {
@@ -205,7 +198,7 @@ func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		}
 		desk.held(s.Holds)
 		desk.say("\nBudgets: what was taken away, of at most so many in any 60 minutes")
-		console.Budgets(out, s.Budgets)
+		console.Budgets(desk.out, s.Budgets)
 		if len(s.Fleet) == 0 {
 			desk.say("No sweep has counted the fleet yet.")
 		} else {
@@ -224,7 +217,7 @@ func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
 				continue
 			}
 			desk.say("\n%s", list.title)
-			console.Pending(out, list.of, names)
+			console.Pending(desk.out, list.of, names)
 		}
 		return nil
 	})
@@ -233,7 +226,7 @@ func showEnforcement(ctx context.Context, args []string, out io.Writer) error {
 // scoped are the flags that say what a pause is about.
 type scoped struct{ license, account string }
 
-func (s *scoped) flags(set *flag.FlagSet) {
+func (s *scoped) flags(set *pflag.FlagSet) {
 	set.StringVar(&s.license, "license", "", "name or id of one license")
 	set.StringVar(&s.account, "account", "", "one account")
 }
@@ -257,13 +250,13 @@ func (s *scoped) scope(ctx context.Context, d *desk, holds []ledger.Hold) (ledge
 	return ledger.LicenseScope(id), err
 }
 
-func pauseEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementPause() *cobra.Command {
 	var d decider
 	var s scoped
-	set := flag.NewFlagSet("pause", flag.ContinueOnError)
-	s.flags(set)
-	why := set.String("why", "", "the reason, for the record")
-	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+	c := &cobra.Command{Use: "pause", Short: "touch no instance until resume: all, of a license or of an account"}
+	s.flags(c.Flags())
+	why := c.Flags().String("why", "", "the reason, for the record")
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		scope, err := s.scope(ctx, desk, nil)
 		if err != nil {
 			return err
@@ -302,12 +295,12 @@ func (s *scoped) typed() string {
 	}
 }
 
-func resumeEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementResume() *cobra.Command {
 	var d decider
 	var s scoped
-	set := flag.NewFlagSet("resume", flag.ContinueOnError)
-	s.flags(set)
-	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+	c := &cobra.Command{Use: "resume", Short: "end a pause, or what a breaker began"}
+	s.flags(c.Flags())
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		brakes, err := desk.store.LoadBrakes(ctx)
 		if err != nil {
 			return err
@@ -327,7 +320,7 @@ func resumeEnforcement(ctx context.Context, args []string, out io.Writer) error 
 			desk.say("%s was not held; nothing changed.", scope)
 		} else {
 			desk.say("Resumed as %s. What was held:", telemetry.Clean(desk.By, 400))
-			console.Holds(out, []ledger.Hold{ended})
+			console.Holds(desk.out, []ledger.Hold{ended})
 		}
 		if len(brakes.Holds) == 0 {
 			desk.say("Nothing holds enforcement any more.")

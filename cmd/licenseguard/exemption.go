@@ -3,29 +3,26 @@ package main
 import (
 	"cmp"
 	"context"
-	"flag"
 	"io"
 	"slices"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/license"
 )
 
-// exemptionCommands let instances go beyond a license, for a time.
-func exemptionCommands() []command {
-	return []command{
-		{"exemption add", where + " --license NAME --instance ID --owner WHO --reason TEXT --until TIME",
-			"never stop an instance until then; it still counts and is alerted", addExemption},
-		{"exemption ls", where + " [--all] [--json]", "exemptions in force, or --all, the one that ends soonest first", listExemptions},
-		{"exemption rm", where + " --license NAME --instance ID [--as NAME]", "end an exemption now", removeExemption},
-	}
+// exemptionCommand lets instances go beyond a license, for a time.
+func exemptionCommand() *cobra.Command {
+	return group("exemption", "let instances go beyond a license, for a time", exemptionAdd(), exemptionList(), exemptionRemove())
 }
 
 // subject are the flags that say whose exemption it is.
 type subject struct{ license, instance string }
 
-func (s *subject) flags(set *flag.FlagSet) {
+func (s *subject) flags(set *pflag.FlagSet) {
 	set.StringVar(&s.license, "license", "", "name or id of the license")
 	set.StringVar(&s.instance, "instance", "", "ACCOUNT/REGION/i-…, or an i-… that a license holds")
 }
@@ -41,17 +38,20 @@ func (s *subject) find(ctx context.Context, d *desk) (id string, instance licens
 	return id, instance, err
 }
 
-func addExemption(ctx context.Context, args []string, out io.Writer) error {
+func exemptionAdd() *cobra.Command {
 	var d decider
 	var s subject
 	var e license.Exemption
-	set := flag.NewFlagSet("add", flag.ContinueOnError)
+	c := &cobra.Command{Use: "add", Short: "never stop an instance until then; it still counts and is alerted",
+		Example: examples(`licenseguard exemption add --license "Oracle Database Enterprise" --instance i-0123456789abcdef0 \`,
+			`  --owner "team payments" --reason "migration until the new host is there" --until 2026-12-31`)}
+	set := c.Flags()
 	s.flags(set)
 	set.StringVar(&e.Owner, "owner", "", "who needs it")
 	set.StringVar(&e.Reason, "reason", "", "why")
 	set.StringVar(&e.Approver, "approver", "", "who allows it; you, unless it is another")
 	until := set.String("until", "", "when it ends: 2026-12-31, 2026-12-31T18:00:00Z or 72h")
-	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		id, instance, err := s.find(ctx, desk)
 		if err != nil {
 			return err
@@ -92,12 +92,12 @@ func end(text string, now time.Time) (time.Time, error) {
 	return now.Add(d), nil
 }
 
-func removeExemption(ctx context.Context, args []string, out io.Writer) error {
+func exemptionRemove() *cobra.Command {
 	var d decider
 	var s subject
-	set := flag.NewFlagSet("rm", flag.ContinueOnError)
-	s.flags(set)
-	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+	c := &cobra.Command{Use: "rm", Short: "end an exemption now"}
+	s.flags(c.Flags())
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		id, instance, err := s.find(ctx, desk)
 		if err != nil {
 			return err
@@ -110,29 +110,43 @@ func removeExemption(ctx context.Context, args []string, out io.Writer) error {
 	})
 }
 
-func listExemptions(ctx context.Context, args []string, out io.Writer) error {
+func exemptionList() *cobra.Command {
 	var r reader
-	set := flag.NewFlagSet("ls", flag.ContinueOnError)
-	r.flags(set)
-	all := set.Bool("all", false, "those that ended, too")
-	if _, err := parse(set, args, 0); err != nil {
-		return err
+	var all bool
+	c := &cobra.Command{
+		Use: "ls", Short: "exemptions in force, or --all, the one that ends soonest first", Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return r.read(c.Context(), func(store opened) error {
+				configurations, _, err := store.Configurations(c.Context())
+				if err != nil {
+					return err
+				}
+				now := time.Now()
+				found := exemptions(configurations, all, now)
+				switch {
+				case r.json:
+					return console.JSON(c.OutOrStdout(), found)
+				case len(found) == 0:
+					_, err := io.WriteString(c.OutOrStdout(), "There is no exemption.\n")
+					return err
+				}
+				console.Exemptions(c.OutOrStdout(), found, now)
+				return nil
+			})
+		},
 	}
-	store, err := r.ledger(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	configurations, _, err := store.Configurations(ctx)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
+	r.flags(c)
+	c.Flags().BoolVar(&all, "all", false, "those that ended, too")
+	return c
+}
+
+// exemptions lists those in force, or all, the one that ends soonest first.
+func exemptions(configurations []license.Configuration, all bool, now time.Time) []console.Exempted {
 	found := []console.Exempted{}
 	for i := range configurations {
 		c := &configurations[i]
 		for _, e := range c.Exemptions {
-			if *all || e.Holds(now) {
+			if all || e.Holds(now) {
 				found = append(found, console.Exempted{License: c.ID, Name: c.Name, Exemption: e})
 			}
 		}
@@ -140,13 +154,5 @@ func listExemptions(ctx context.Context, args []string, out io.Writer) error {
 	slices.SortStableFunc(found, func(a, b console.Exempted) int {
 		return cmp.Or(a.End().Compare(b.End()), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Instance, b.Instance))
 	})
-	if r.json {
-		return console.JSON(out, found)
-	}
-	if len(found) == 0 {
-		_, err := io.WriteString(out, "There is no exemption.\n")
-		return err
-	}
-	console.Exemptions(out, found, now)
-	return nil
+	return found
 }

@@ -2,29 +2,31 @@ package main
 
 import (
 	"context"
-	"flag"
-	"io"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/telemetry"
 )
 
-func limitEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementLimits() *cobra.Command {
 	var d decider
-	set := flag.NewFlagSet("limits", flag.ContinueOnError)
+	c := &cobra.Command{Use: "limits", Short: "show the budgets and the breaker's thresholds, or set them"}
+	set := c.Flags()
 	wanted := make(map[string]*int)
 	for _, l := range limits(&ledger.Limits{}) {
 		wanted[l.Name] = set.Int(l.Name, 0, l.What)
 	}
-	return decide(ctx, &d, set, args, 0, out, func(desk *desk, _ []string) error {
+	return decide(c, &d, func(ctx context.Context, desk *desk, _ []string) error {
 		brakes, err := desk.store.LoadBrakes(ctx)
 		if err != nil {
 			return err
 		}
 		of := brakes.Limits
 		changed := false
-		set.Visit(func(f *flag.Flag) {
+		set.Visit(func(f *pflag.Flag) {
 			for _, l := range limits(&of) {
 				if l.Name == f.Name {
 					*l.at, changed = *wanted[l.Name], true
@@ -38,14 +40,14 @@ func limitEnforcement(ctx context.Context, args []string, out io.Writer) error {
 		}
 		of = of.OrDefault()
 		if d.json {
-			return console.JSON(out, of)
+			return console.JSON(desk.out, of)
 		}
 		var shown []console.Limit
 		for _, l := range limits(&of) {
 			l.Value = *l.at
 			shown = append(shown, l.Limit)
 		}
-		console.Limits(out, shown)
+		console.Limits(desk.out, shown)
 		if changed {
 			desk.say("Set as %s, and in force now.", telemetry.Clean(desk.By, 400))
 		}

@@ -4,14 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/spf13/cobra"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/config"
 	"licenseguard/shared/track"
 )
@@ -21,14 +21,19 @@ type invoker interface {
 	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 }
 
-func sweep(ctx context.Context, args []string, out io.Writer) error {
-	set := flag.NewFlagSet("sweep", flag.ContinueOnError)
+func sweepCommand() *cobra.Command {
 	var name string
-	stackFlag(set, &name)
-	asJSON := set.Bool("json", false, "print JSON")
-	if _, err := parse(set, args, 0); err != nil {
-		return err
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "sweep", Short: "observe everything now, in the deployed function", Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return sweep(c.Context(), name, asJSON, c.OutOrStdout()) },
 	}
+	stackFlag(c.Flags(), &name)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func sweep(ctx context.Context, name string, asJSON bool, out io.Writer) error {
 	c, err := connect(ctx, name)
 	if err != nil {
 		return err
@@ -37,7 +42,7 @@ func sweep(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		return console.JSON(out, reports)
 	}
 	for _, r := range reports {

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -23,13 +23,15 @@ type taken struct {
 	since    time.Time
 }
 
-func undoEnforcement(ctx context.Context, args []string, out io.Writer) error {
+func enforcementUndo() *cobra.Command {
 	var d decider
-	set := flag.NewFlagSet("undo", flag.ContinueOnError)
+	c := &cobra.Command{Use: "undo [INSTANCE]", Short: "take back what was done; without --yes only list it", Args: atMost(1),
+		Example: examples("licenseguard enforcement undo i-0123456789abcdef0", "licenseguard enforcement undo --plan 84f2c28a8be5 --yes", "licenseguard enforcement undo --since 2h")}
+	set := c.Flags()
 	plan := set.String("plan", "", "what was done with a plan")
 	since := set.Duration("since", 0, "what was done in the last 2h, 30m or the like")
 	yes := set.Bool("yes", false, "do it")
-	return decide(ctx, &d, set, args, 1, out, func(desk *desk, rest []string) error {
+	return decide(c, &d, func(ctx context.Context, desk *desk, rest []string) error {
 		what, err := undoOf(ctx, desk, rest, *plan, *since)
 		if err != nil {
 			return err
@@ -46,12 +48,12 @@ func undoEnforcement(ctx context.Context, args []string, out io.Writer) error {
 			err = desk.undo(ctx, what.plan, entries)
 		}
 		if d.json {
-			return errors.Join(err, console.JSON(out, append([]ledger.JournalEntry{}, entries...)))
+			return errors.Join(err, console.JSON(desk.out, append([]ledger.JournalEntry{}, entries...)))
 		}
 		if err != nil {
 			return err
 		}
-		if err := desk.tellUndo(ctx, what, entries, revoked, *yes, args); err != nil || earlier == 0 {
+		if err := desk.tellUndo(ctx, what, entries, revoked, *yes, typed(c, rest)); err != nil || earlier == 0 {
 			return err
 		}
 		desk.say("%s of the same launches can be undone after that, with the same command.", plural(earlier, "earlier answer", "earlier answers"))
@@ -152,7 +154,7 @@ func (d *desk) undo(ctx context.Context, plan string, entries []ledger.JournalEn
 	return d.Undo(ctx, entries...)
 }
 
-func (d *desk) tellUndo(ctx context.Context, what taken, entries []ledger.JournalEntry, revoked int, done bool, args []string) error {
+func (d *desk) tellUndo(ctx context.Context, what taken, entries []ledger.JournalEntry, revoked int, done bool, typed string) error {
 	names, err := d.names(ctx)
 	if err != nil {
 		return err
@@ -168,11 +170,7 @@ func (d *desk) tellUndo(ctx context.Context, what taken, entries []ledger.Journa
 		if revoked > 0 {
 			d.say("%s of plan %s would be revoked: approved, and not done yet.", plural(revoked, "answer", "answers"), what.plan)
 		}
-		var typed strings.Builder
-		for _, a := range args {
-			typed.WriteString(" " + quoted(a))
-		}
-		d.say("Nothing was undone. To do it:\n  licenseguard enforcement undo%s --yes", typed.String())
+		d.say("Nothing was undone. To do it:\n  %s --yes", typed)
 		return nil
 	}
 	if revoked > 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/cmd/licenseguard/internal/fleet"
 	"licenseguard/cmd/licenseguard/internal/pipeline"
 	"licenseguard/shared/ledger"
@@ -19,15 +20,21 @@ import (
 // up keeps licenseguard running on files: the fleet's and the licenses', read
 // again when they change, and an inbox into which events can be put. Its state
 // stays between runs.
-func up(ctx context.Context, args []string, out io.Writer) error {
+func upCommand() *cobra.Command {
 	var f files
-	set := flag.NewFlagSet("up", flag.ContinueOnError)
-	f.flags(set)
-	every := set.Duration("every", 2*time.Second, "how often to look")
-	once := set.Bool("once", false, "look once and end")
-	if _, err := parse(set, args, 0); err != nil {
-		return err
+	var every time.Duration
+	var once bool
+	c := &cobra.Command{
+		Use: "up", Short: "keep running: watch the files and an inbox of events", Args: atMost(0),
+		RunE: func(c *cobra.Command, _ []string) error { return up(c.Context(), f, every, once, c.OutOrStdout()) },
 	}
+	f.flags(c.Flags())
+	c.Flags().DurationVar(&every, "every", 2*time.Second, "how often to look")
+	c.Flags().BoolVar(&once, "once", false, "look once and end")
+	return c
+}
+
+func up(ctx context.Context, f files, every time.Duration, once bool, out io.Writer) error {
 	if !f.own() {
 		return badInput("name your fleet: make up FLEET=FILE LICENSES=FILE (FILE is the output of: aws ec2 describe-instances); make demo needs no files")
 	}
@@ -52,14 +59,14 @@ func up(ctx context.Context, args []string, out io.Writer) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
-		if *once {
+		if once {
 			break
 		}
 		select {
 		case <-ctx.Done():
 			fmt.Fprintln(out)
 			return w.show(context.WithoutCancel(ctx))
-		case <-time.After(*every):
+		case <-time.After(every):
 		}
 	}
 	return w.show(ctx)

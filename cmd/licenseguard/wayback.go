@@ -3,24 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"slices"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"github.com/spf13/cobra"
+
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/remedy"
 )
-
-// licenseNames is a flag that may be given several times.
-type licenseNames []string
-
-func (n *licenseNames) String() string     { return fmt.Sprint([]string(*n)) }
-func (n *licenseNames) Set(s string) error { *n = append(*n, s); return nil }
 
 // wayBack is a license's way back, for programs.
 type wayBack struct {
@@ -29,33 +21,39 @@ type wayBack struct {
 	remedy.Plan
 }
 
-func wayback(ctx context.Context, args []string, out io.Writer) error {
+func waybackCommand() *cobra.Command {
 	var r reader
-	var or licenseNames
-	store, rest, err := r.openWith(ctx, "wayback", args, 1, func(set *flag.FlagSet) { set.Var(&or, "or", "another license of the same software") })
-	if err != nil {
-		return err
+	var or []string
+	c := &cobra.Command{
+		Use: "wayback LICENSE", Short: "the least-cost ways out of an overrun; does nothing by itself",
+		Example: examples(`licenseguard wayback "Oracle Database Enterprise"`, `licenseguard wayback "SQL Server" --or "SQL Server, second contract"`),
+		Args:    one("name a license; licenseguard license ls lists names and ids"), ValidArgsFunction: r.completeLicenses,
+		RunE: func(c *cobra.Command, args []string) error {
+			return r.read(c.Context(), func(store opened) error { return wayback(c, &r, store, args[0], or) })
+		},
 	}
-	defer store.Close()
-	if len(rest) == 0 {
-		return badInput("name a license; licenseguard positions --json lists names and ids")
-	}
-	now := time.Now()
+	r.flags(c)
+	c.Flags().StringArrayVar(&or, "or", nil, "another license of the same software; may be repeated")
+	return c
+}
+
+func wayback(c *cobra.Command, r *reader, store opened, name string, or []string) error {
+	ctx, now := c.Context(), time.Now()
 	all, err := readAll(ctx, store, now)
 	if err != nil {
 		return err
 	}
-	l, err := all.named(rest[0])
+	i, err := all.named(name)
 	if err != nil {
 		return err
 	}
-	facts := remedy.Facts{Catalog: catalog.Embedded(), Sizes: catalog.Sizes}
+	l, facts := all.licenses[i], remedy.Facts{Catalog: catalog.Embedded(), Sizes: catalog.Sizes}
 	for _, name := range or {
 		other, err := all.named(name)
 		if err != nil {
 			return err
 		}
-		facts.Others = append(facts.Others, other)
+		facts.Others = append(facts.Others, all.licenses[other])
 	}
 	if facts.Instances, err = onHosts(ctx, store, l); err != nil {
 		return err
@@ -63,19 +61,10 @@ func wayback(ctx context.Context, args []string, out io.Writer) error {
 	plan := remedy.WayBack(l, facts, now)
 	if r.json {
 		plan.Proposals, plan.LeftOut = append([]remedy.Proposal{}, plan.Proposals...), append([]remedy.LeftOut{}, plan.LeftOut...)
-		return console.JSON(out, wayBack{l.Configuration.ID, l.Configuration.Name, plan})
+		return console.JSON(c.OutOrStdout(), wayBack{l.Configuration.ID, l.Configuration.Name, plan})
 	}
-	console.WayBack(out, &l.Configuration, plan, all.names(), len(or) > 0)
+	console.WayBack(c.OutOrStdout(), &l.Configuration, plan, all.names(), len(or) > 0)
 	return nil
-}
-
-// named returns the license of a name or id.
-func (e everything) named(name string) (*ledger.License, error) {
-	i := slices.IndexFunc(e.licenses, func(l *ledger.License) bool { return l.Configuration.ID == name || l.Configuration.Name == name })
-	if i < 0 {
-		return nil, badInput("there is no license %q; licenseguard positions --json lists names and ids", name)
-	}
-	return e.licenses[i], nil
 }
 
 // onHosts returns every instance on record that is on a Dedicated Host of the

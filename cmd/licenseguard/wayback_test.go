@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/remedy"
@@ -58,7 +58,7 @@ func TestWayBackOfTheDemonstration(t *testing.T) {
 		t.Errorf("asking for the way back changed the positions from\n%s\nto\n%s", before, after)
 	}
 	for name, args := range map[string][]string{"no license": {}, "an unknown license": {"none"}, "an unknown other": {"--or", "none", "Backup agent"}} {
-		if code, _, errs := cli(t, append([]string{"wayback", "--dir", ledger}, args...)...); code != exitUsage || !strings.Contains(errs, "positions --json") {
+		if code, _, errs := cli(t, append([]string{"wayback", "--dir", ledger}, args...)...); code != exitUsage || !strings.Contains(errs, "license ls lists names and ids") {
 			t.Errorf("%s: exit code %d, %q", name, code, errs)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/cmd/licenseguard/internal/fleet"
 	"licenseguard/cmd/licenseguard/internal/pipeline"
 	"licenseguard/shared/ledger"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"licenseguard/cmd/licenseguard/internal/console"
+	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/enforce"
 	"licenseguard/shared/licensefile"

@@ -36,7 +36,7 @@ func newApplier(t *testing.T) applier {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	return applier{by: "arn:aws:iam::123456789012:user/ann, file licenses.yaml", tracker: &track.Tracker{
+	return applier{by: "arn:aws:iam::123456789012:user/ann, file licenses.yaml", register: store, account: testAccount, tracker: &track.Tracker{
 		Store: store, Observer: onRecord{store}, Catalog: catalog.Embedded(), Accounts: []string{testAccount}, Region: testRegion,
 		Now: func() time.Time { now = now.Add(time.Second); return now }, Log: slog.New(slog.DiscardHandler),
 	}}
@@ -53,7 +53,12 @@ func read(t *testing.T, text string) []license.Configuration {
 
 func mustRun(t *testing.T, a applier, text string, dry bool) []planned {
 	t.Helper()
-	plan, err := a.run(t.Context(), read(t, text), dry)
+	plan, err := a.compare(t.Context(), read(t, text))
+	if err == nil && !dry {
+		var done []planned
+		done, err = a.carryOut(t.Context(), plan)
+		plan = merged(plan, done)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,10 +202,10 @@ func TestApplyWritesNothingOnAMistake(t *testing.T) {
 	t.Parallel()
 	a := newApplier(t)
 	mustRun(t, a, "licenses: [{name: Agent, countingType: Instance}]", false)
-	_, err := a.run(t.Context(), read(t, `licenses:
+	_, err := a.compare(t.Context(), read(t, `licenses:
   - {name: New, countingType: vCPU}
   - {name: Agent, countingType: vCPU}
-`), false)
+`))
 	var input *inputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "Agent") || !strings.Contains(err.Error(), "countingType") {
 		t.Errorf("got %v", err)
@@ -214,6 +219,7 @@ func TestCommandsRefuseWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"apply"}, {"apply", "a", "b"}, {"apply", "no-such-file.yaml"}, {"apply", "--dry"},
+		{"license"}, {"license", "shw"}, {"license", "apply"}, {"license", "apply", "-f", "no-such-file.yaml"}, {"license", "diff"}, {"license", "show"}, {"enforcement"},
 		{"sweep", "now"}, {"doctor", "--wait", "soon"}, {"positions", "--stack", "x", "--dir", "y"},
 	} {
 		var out, errs bytes.Buffer

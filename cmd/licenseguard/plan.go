@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+	"licenseguard/shared/licensefile"
+	"licenseguard/shared/snapshot"
+	"licenseguard/shared/telemetry"
+	"licenseguard/shared/track"
+)
+
+// What becomes of a license.
+const (
+	created   = "created"
+	changed   = "changed"
+	unchanged = "unchanged"
+)
+
+// planned is one license of the file, compared with the ledger. After is what
+// it comes to: once applied, with every instance it is associated with; in a
+// plan, with the instances that hold it already.
+type planned struct {
+	License, ID string
+	Result      string
+	Differences []difference       `json:",omitempty"`
+	Before      *snapshot.Position `json:",omitempty"`
+	After       *snapshot.Position `json:",omitempty"`
+
+	seen   *license.Configuration // what it was compared with; nil: there was none
+	wanted license.Configuration
+}
+
+// difference is one field that the file wants otherwise.
+type difference struct{ Field, From, To string }
+
+// hashOf identifies a plan: what the file wants, and what people had set before. How
+// much of it is used is no part of that, because it moves all the time.
+func hashOf(plan []planned) string {
+	sum := sha256.New()
+	for _, p := range plan {
+		_ = json.NewEncoder(sum).Encode([]any{p.Result, track.Wish(p.seen), track.Wish(&p.wanted)})
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
+}
+
+// applier brings a ledger in line with a file.
+type applier struct {
+	tracker  *track.Tracker
+	register ledger.Register
+	by       string // who, for the change log
+	account  string // that owns new licenses
+}
+
+// compare plans what the file wants. It writes nothing.
+func (a applier) compare(ctx context.Context, wanted []license.Configuration) ([]planned, error) {
+	present, _, err := a.tracker.Store.Configurations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deleted, err := a.register.DeletedConfigurations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if wanted, err = licensefile.Resolve(wanted, present, deleted, a.account, a.tracker.Region); err != nil {
+		return nil, badInput("%w", err)
+	}
+	plan := make([]planned, 0, len(wanted))
+	for _, w := range wanted {
+		p, err := a.compareOne(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		plan = append(plan, p)
+	}
+	return plan, nil
+}
+
+func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (planned, error) {
+	now := a.tracker.Now()
+	p := planned{License: wanted.Name, ID: wanted.ID, Result: created, wanted: wanted}
+	l, err := a.tracker.Store.Load(ctx, wanted.ID)
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		l = &ledger.License{Configuration: license.Configuration{ID: wanted.ID}}
+	case err != nil:
+		return p, err
+	default:
+		p.seen = &l.Configuration
+		before := snapshot.PositionOf(l, now)
+		p.Before, p.Result = &before, changed
+	}
+	amended, err := license.Amend(p.seen, wanted, now, a.by)
+	if err != nil {
+		return p, badInput("license %q: %w", wanted.Name, err)
+	}
+	if p.Differences = differences(p.seen, &amended); p.seen != nil && len(p.Differences) == 0 {
+		p.Result, p.After = unchanged, p.Before
+		return p, nil
+	}
+	next, _ := ledger.Fold(l, ledger.Batch{Configuration: &amended, By: a.by}, now, a.tracker.Catalog)
+	after := snapshot.PositionOf(next, now)
+	p.After = &after
+	return p, nil
+}
+
+// carryOut writes a plan. When a license is not as it was compared, it is refused: at
+// first all are looked at, so that as a rule nothing at all is written then. done are
+// the licenses that were written, also beside an error.
+func (a applier) carryOut(ctx context.Context, plan []planned) (done []planned, err error) {
+	for _, p := range plan {
+		if err := a.unmoved(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range plan {
+		if p.Result == unchanged {
+			continue
+		}
+		l, err := a.tracker.Replace(ctx, p.seen, p.wanted, a.by)
+		if err != nil {
+			return done, stale(p, err)
+		}
+		after := snapshot.PositionOf(l, a.tracker.Now())
+		p.After = &after
+		done = append(done, p)
+	}
+	return done, nil
+}
+
+// unmoved is an error when a license is not as it was compared.
+func (a applier) unmoved(ctx context.Context, p planned) error {
+	l, err := a.tracker.Store.Load(ctx, p.ID)
+	var now *license.Configuration
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+	case err != nil:
+		return err
+	default:
+		now = &l.Configuration
+	}
+	if track.Wish(p.seen) != track.Wish(now) {
+		return stale(p, &track.Moved{ID: p.ID, Seen: p.seen, Now: now})
+	}
+	return nil
+}
+
+// stale says what moved since a license was compared.
+func stale(p planned, err error) error {
+	var moved *track.Moved
+	if !errors.As(err, &moved) {
+		return fmt.Errorf("license %q: %w", p.License, err)
+	}
+	var what strings.Builder
+	if moved.Seen != nil && moved.Now != nil {
+		fmt.Fprintf(&what, " at %s:", moved.Now.UpdatedAt.UTC().Format(time.RFC3339))
+		for _, d := range differences(moved.Seen, moved.Now) {
+			fmt.Fprintf(&what, " %s %s → %s;", d.Field, orNone(telemetry.Clean(d.From, 100)), orNone(telemetry.Clean(d.To, 100)))
+		}
+	}
+	return fmt.Errorf("the plan has gone stale; license %q: %s%s look at it again with licenseguard license diff",
+		telemetry.Clean(p.License, 400), telemetry.Clean(moved.Error(), 400), strings.TrimSuffix(what.String(), ";")+";")
+}
+
+// differences lists the fields that differ, in the order of the file.
+func differences(old, wanted *license.Configuration) []difference {
+	before := make([]field, 0)
+	if old != nil {
+		before = fields(old)
+	}
+	var out []difference
+	for i, f := range fields(wanted) {
+		var from string
+		if i < len(before) {
+			from = before[i].value
+		}
+		if from != f.value {
+			out = append(out, difference{f.name, from, f.value})
+		}
+	}
+	return out
+}
+
+type field struct{ name, value string }
+
+// fields are what a person sets, under the names of the license file. A value
+// that is not set is empty.
+func fields(c *license.Configuration) []field {
+	count, expiry, disassociate := "", "", ""
+	if c.Count != nil {
+		count = fmt.Sprint(*c.Count)
+	}
+	if !c.Expiry.IsZero() {
+		expiry = c.Expiry.UTC().Format(time.RFC3339)
+	}
+	if c.DisassociateWhenNotFound {
+		disassociate = "true"
+	}
+	var rules, associations, tags, products []string
+	for i, v := range c.Rules {
+		text := strings.Join(v.Text, " ")
+		if i > 0 {
+			text = "from " + v.Effective.UTC().Format(time.RFC3339) + ": " + text
+		}
+		rules = append(rules, text)
+	}
+	for _, one := range c.Associations {
+		associations = append(associations, string(one.Kind)+" "+one.Value)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
+		tags = append(tags, key+"="+c.Tags[key])
+	}
+	for _, p := range c.Products {
+		text := p.ResourceType
+		for _, f := range p.Filters {
+			text += fmt.Sprintf(" %s %s %q", f.Name, f.Comparator, f.Values)
+		}
+		products = append(products, text)
+	}
+	slices.Sort(associations)
+	return []field{
+		{"name", c.Name},
+		{"description", c.Description},
+		{"countingType", string(c.CountingType)},
+		{"licenseCount", count},
+		{"hardLimit", fmt.Sprint(c.HardLimit)},
+		{"status", string(c.Status)},
+		{"rules", strings.Join(rules, "; ")},
+		{"expiry", expiry},
+		{"tags", strings.Join(tags, ", ")},
+		{"associations", strings.Join(associations, ", ")},
+		{"products", strings.Join(products, "; ")},
+		{"disassociateWhenNotFound", disassociate},
+		{"enforcement.mode", string(c.Enforcement.Mode)},
+		{"enforcement.actionsPerHour", fmt.Sprint(c.Enforcement.ActionsPerHour)},
+		{"enforcement.settle", c.Enforcement.Settle.String()},
+		{"enforcement.grace", c.Enforcement.Grace.String()},
+		{"enforcement.hours", c.Enforcement.Hours.String()},
+		{"enforcement.autoScaling", string(c.Enforcement.AutoScaling)},
+		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
+		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
+		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
+		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
+	}
+}
+
+// counted is how many licenses a plan creates, changes and leaves.
+func counted(plan []planned) map[string]int {
+	counts := map[string]int{}
+	for _, p := range plan {
+		counts[p.Result]++
+	}
+	return counts
+}
+
+// printPlan prints what differs; wouldBe is printed below a plan that is not carried
+// out now.
+func printPlan(out io.Writer, plan []planned, dry bool) {
+	for _, p := range plan {
+		if p.Result == unchanged {
+			continue
+		}
+		fmt.Fprintf(out, "%s %s (%s)\n", p.Result, telemetry.Clean(p.License, 400), p.ID)
+		printDifferences(out, p.Differences)
+		before := snapshot.Position{}
+		if p.Before != nil {
+			before = *p.Before
+		}
+		fmt.Fprintf(out, "  %-28s in use %d → %d, covered %d → %d, over %d → %d\n\n", "comes to",
+			before.Consumed, p.After.Consumed, before.Covered, p.After.Covered, before.Over, p.After.Over)
+	}
+	if counts := counted(plan); dry {
+		fmt.Fprintf(out, "Would create %d, change %d, leave %d as they are. Nothing was written, and instances that only a new association brings in are not counted above.\n",
+			counts[created], counts[changed], counts[unchanged])
+	}
+}
+
+func printDifferences(out io.Writer, differences []difference) {
+	for _, d := range differences {
+		if d.From == "" {
+			fmt.Fprintf(out, "  %-28s %s\n", d.Field, telemetry.Clean(d.To, 400))
+			continue
+		}
+		fmt.Fprintf(out, "  %-28s %s → %s\n", d.Field, telemetry.Clean(d.From, 400), telemetry.Clean(orNone(d.To), 400))
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

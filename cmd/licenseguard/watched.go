@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"licenseguard/shared/ledger"
+)
+
+// The account and Region of a ledger in a folder in which nothing is yet.
+const (
+	localAccount = "123456789012"
+	localRegion  = "us-east-1"
+)
+
+// watched tells whose instances a ledger in a folder counts: the account that owns its
+// licenses, all accounts that it knows, and its Region.
+func watched(ctx context.Context, store ledger.Store) (owner string, accounts []string, region string, err error) {
+	owner, region = localAccount, localRegion
+	configurations, _, err := store.Configurations(ctx)
+	if err != nil {
+		return "", nil, "", err
+	}
+	found := map[string]bool{}
+	for i := range configurations { // arn:aws:license-manager:REGION:ACCOUNT:license-configuration:ID
+		if parts := strings.Split(configurations[i].ARN, ":"); len(parts) > 4 {
+			if len(found) == 0 {
+				owner, region = parts[4], parts[3]
+			}
+			found[parts[4]] = true
+		}
+	}
+	brakes, err := store.LoadBrakes(ctx)
+	if err != nil {
+		return "", nil, "", err
+	}
+	for account := range brakes.Fleet { // as of the last sweep
+		found[account] = true
+	}
+	if len(found) == 0 {
+		found[owner] = true
+	}
+	return owner, slices.Sorted(maps.Keys(found)), region, nil
+}
