@@ -50,7 +50,7 @@ Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 
 	in(groupSee, positionCommand(), usageCommand(), explainCommand(), waybackCommand(), journalCommand())
 	in(groupDecide, licenseCommand(), enforcementCommand(), exemptionCommand())
 	in(groupRun, demoCommand(), upCommand())
-	in(groupAWS, sweepCommand(), doctorCommand())
+	in(groupAWS, proxyCommand(), sweepCommand(), doctorCommand())
 	root.AddCommand(versionCommand())
 	root.AddCommand(movedCommands()...)
 	return root

@@ -80,6 +80,8 @@ const (
 
 // The outputs of the stack, for the commands that look at a deployment.
 const (
+	OutputAPIURL           = "ApiUrl"     // takes every operation
+	OutputAPIReadURL       = "ApiReadUrl" // those that change nothing
 	OutputLedgerTable      = "LedgerTable"
 	OutputReportBucket     = "ReportBucket"
 	OutputAlertTopicARN    = "AlertTopicArn"
