@@ -197,15 +197,12 @@ type field struct{ name, value string }
 // fields are what a person sets, under the names of the license file. A value
 // that is not set is empty.
 func fields(c *license.Configuration) []field {
-	count, expiry, disassociate := "", "", ""
+	count, expiry := "", ""
 	if c.Count != nil {
 		count = fmt.Sprint(*c.Count)
 	}
 	if !c.Expiry.IsZero() {
 		expiry = c.Expiry.UTC().Format(time.RFC3339)
-	}
-	if c.DisassociateWhenNotFound {
-		disassociate = "true"
 	}
 	var rules, associations, tags, products []string
 	for i, v := range c.Rules {
@@ -222,11 +219,7 @@ func fields(c *license.Configuration) []field {
 		tags = append(tags, key+"="+c.Tags[key])
 	}
 	for _, p := range c.Products {
-		text := p.ResourceType
-		for _, f := range p.Filters {
-			text += fmt.Sprintf(" %s %s %q", f.Name, f.Comparator, f.Values)
-		}
-		products = append(products, text)
+		products = append(products, p.String())
 	}
 	slices.Sort(associations)
 	return []field{
@@ -241,7 +234,7 @@ func fields(c *license.Configuration) []field {
 		{"tags", strings.Join(tags, ", ")},
 		{"associations", strings.Join(associations, ", ")},
 		{"products", strings.Join(products, "; ")},
-		{"disassociateWhenNotFound", disassociate},
+		{"disassociateWhenNotFound", fmt.Sprint(c.DisassociateWhenNotFound)},
 		{"enforcement.mode", string(c.Enforcement.Mode)},
 		{"enforcement.actionsPerHour", fmt.Sprint(c.Enforcement.ActionsPerHour)},
 		{"enforcement.settle", c.Enforcement.Settle.String()},

@@ -64,7 +64,33 @@ type entry struct {
 	Enforcement  enforcement       `yaml:"enforcement"`
 	Thresholds   []number          `yaml:"thresholds"`
 	Products     []product         `yaml:"products"`
-	Disassociate bool              `yaml:"disassociateWhenNotFound"`
+	// DisassociateWhenNotFound is License Manager's name, which its users know.
+	DisassociateWhenNotFound bool `yaml:"disassociateWhenNotFound"`
+}
+
+type product struct {
+	ResourceType string   `yaml:"resourceType"`
+	Filters      []filter `yaml:"filters"`
+}
+
+type filter struct {
+	Name       string `yaml:"name"`
+	Comparator string `yaml:"comparator"`
+	Values     []text `yaml:"values"`
+}
+
+// text is text that may look like a number: YAML would make 15.0 of a version 15.
+type text string
+
+var numeric = regexp.MustCompile(`^[0-9.+-]+$`)
+
+// UnmarshalYAML keeps the text of what looks like a number.
+func (t *text) UnmarshalYAML(data []byte) error {
+	if raw := bytes.TrimSpace(data); numeric.Match(raw) {
+		*t = text(raw)
+		return nil
+	}
+	return yaml.Unmarshal(data, (*string)(t))
 }
 
 type association struct {
@@ -73,6 +99,9 @@ type association struct {
 	Instance       string `yaml:"instance"`
 	Host           string `yaml:"host"`
 	Tag            string `yaml:"tag"`
+	// LicenseConfiguration is the ARN of one in AWS License Manager that this license
+	// goes on for: what names it in EC2 is counted here.
+	LicenseConfiguration string `yaml:"licenseConfiguration"`
 }
 
 type enforcement struct {
@@ -83,7 +112,7 @@ type enforcement struct {
 	Hours          string  `yaml:"hours"`
 	AutoScaling    string  `yaml:"autoScaling"`
 	EscalateAfter  string  `yaml:"escalateAfter"`
-	TagsExempt     bool    `yaml:"tagsExempt"`
+	TagsExempt     *bool   `yaml:"tagsExempt"`
 	RestartGrace   string  `yaml:"restartGrace"`
 }
 
@@ -185,12 +214,7 @@ func readable(message string) string {
 func (e entry) configuration(account, region string) (license.Configuration, error) {
 	c := license.Configuration{
 		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
-		HardLimit: e.HardLimit, Status: license.Status(e.Status), Tags: e.Tags,
-	}
-	for key, value := range e.Tags {
-		if key == "" || len(key) > 128 || len(value) > 256 {
-			return c, &license.FieldError{Field: "tags", Value: key, Want: "give keys of 1 to 128 and values of at most 256 characters"}
-		}
+		HardLimit: e.HardLimit, Status: license.Status(e.Status), Products: e.products(), DisassociateWhenNotFound: e.DisassociateWhenNotFound,
 	}
 	if e.Thresholds != nil {
 		c.Thresholds = []int{}
@@ -214,10 +238,6 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 	}
 	c.ARN = arnOf(account, region, c.ID)
 	var err error
-	if c.Products, err = products(e.Products); err != nil {
-		return c, err
-	}
-	c.DisassociateWhenNotFound = e.Disassociate
 	if c.Enforcement, err = e.Enforcement.enforcement(); err != nil {
 		return c, err
 	}
@@ -236,11 +256,64 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 		}
 		c.Associations = append(c.Associations, one)
 	}
+	if c, err = e.tagged(c); err != nil {
+		return c, err
+	}
 	return c.Normalized()
 }
 
+func (e entry) products() []license.Product {
+	var out []license.Product
+	for _, p := range e.Products {
+		one := license.Product{ResourceType: p.ResourceType}
+		for _, f := range p.Filters {
+			to := license.ProductFilter{Name: f.Name, Comparator: f.Comparator}
+			for _, v := range f.Values {
+				to.Values = append(to.Values, string(v))
+			}
+			one.Filters = append(one.Filters, to)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// tagged adds the tags, and what those that are settings say. A setting that the
+// file gives twice, and otherwise, is an error.
+func (e entry) tagged(c license.Configuration) (license.Configuration, error) {
+	out, err := c.WithTags(e.Tags)
+	if err != nil {
+		return c, err
+	}
+	given := e.given()
+	for _, s := range license.Settings() {
+		if _, is := e.Tags[s.Key]; !is || !given[s.Sets] {
+			continue
+		}
+		if field, tag := s.In(&c), s.In(&out); field != tag {
+			return c, &license.FieldError{Field: s.Sets, Value: field, Want: fmt.Sprintf("the tag %s says %q; give one of the two, or the same in both", s.Key, tag)}
+		}
+	}
+	return out, nil
+}
+
+// given tells which of the fields that a tag can set the file sets itself.
+func (e entry) given() map[string]bool {
+	n := e.Enforcement
+	return map[string]bool{
+		"enforcement.mode": n.Mode != "", "enforcement.actionsPerHour": n.ActionsPerHour != nil, "enforcement.settle": n.Settle != "",
+		"enforcement.grace": n.Grace != "", "enforcement.hours": n.Hours != "", "enforcement.autoScaling": n.AutoScaling != "",
+		"enforcement.escalateAfter": n.EscalateAfter != "", "enforcement.tagsExempt": n.TagsExempt != nil,
+		"enforcement.restartGrace": n.RestartGrace != "", "thresholds": e.Thresholds != nil,
+		"associations": false, // a tag adds to those of the file
+	}
+}
+
 func (e enforcement) enforcement() (license.Enforcement, error) {
-	out := license.Enforcement{Mode: license.Mode(e.Mode), AutoScaling: license.AutoScalingPolicy(e.AutoScaling), TagsExempt: e.TagsExempt}
+	out := license.Enforcement{Mode: license.Mode(e.Mode), AutoScaling: license.AutoScalingPolicy(e.AutoScaling)}
+	if e.TagsExempt != nil {
+		out.TagsExempt = *e.TagsExempt
+	}
 	if a := e.ActionsPerHour; a != nil {
 		n, err := a.value("enforcement.actionsPerHour")
 		if err != nil {
@@ -279,13 +352,14 @@ func (a association) association() (license.Association, error) {
 	for _, one := range []license.Association{
 		{Kind: license.ByAMI, Value: a.AMI}, {Kind: license.ByLaunchTemplate, Value: a.LaunchTemplate},
 		{Kind: license.ByInstance, Value: a.Instance}, {Kind: license.ByHost, Value: a.Host}, {Kind: license.ByTag, Value: a.Tag},
+		{Kind: license.BySpecification, Value: license.CanonicalARN(a.LicenseConfiguration)},
 	} {
 		if one.Value != "" {
 			out = append(out, one)
 		}
 	}
 	if len(out) != 1 {
-		return license.Association{}, errors.New("associations: each entry names one of ami, launchTemplate, instance, host, tag")
+		return license.Association{}, errors.New("associations: each entry names one of ami, launchTemplate, instance, host, tag, licenseConfiguration")
 	}
 	return out[0], nil
 }

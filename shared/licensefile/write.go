@@ -155,13 +155,16 @@ func (w *writer) enforcement(e *license.Enforcement) {
 	}
 }
 
-// keyOf is an association's kind as a file spells it: launch-template is launchTemplate.
+// keyOf is an association's kind as a file spells it.
 func keyOf(kind license.AssociationKind) string {
-	words := strings.Split(string(kind), "-")
-	for i, w := range words[1:] {
-		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+	switch kind {
+	case license.ByLaunchTemplate:
+		return "launchTemplate"
+	case license.BySpecification:
+		return "licenseConfiguration"
+	default:
+		return string(kind)
 	}
-	return strings.Join(words, "")
 }
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

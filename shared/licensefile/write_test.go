@@ -80,13 +80,14 @@ func drawConfiguration(t *rapid.T, n int) license.Configuration {
 	for range rapid.IntRange(0, 3).Draw(t, "associations") {
 		a := rapid.SampledFrom([]license.Association{{Kind: license.ByAMI, Value: "ami-0123456789abcdef0"}, {Kind: license.ByLaunchTemplate, Value: "lt-0123456789abcdef0"},
 			{Kind: license.ByInstance, Value: "i-0123456789abcdef0"}, {Kind: license.ByHost, Value: "h-0123456789abcdef0"},
+			{Kind: license.BySpecification, Value: "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef"},
 			{Kind: license.ByTag, Value: "Software=" + words.Filter(func(s string) bool { return len(s) < 100 }).Draw(t, "pattern")}}).Draw(t, "association")
 		a.Since = writeTime
 		c.Associations = append(c.Associations, a)
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "products") {
-		c.Products = append(c.Products, license.Product{ResourceType: rapid.SampledFrom([]string{"SSM_MANAGED", "RDS"}).Draw(t, "type"),
-			Filters: []license.ProductFilter{{Name: "x" + anyText.Draw(t, "filter"), Comparator: "EQUALS", Values: []string{anyText.Draw(t, "software")}}}})
+		c.Products = append(c.Products, license.Product{ResourceType: "SSM_MANAGED",
+			Filters: []license.ProductFilter{{Name: "Application Name", Comparator: "EQUALS", Values: []string{"15", "x" + anyText.Draw(t, "software")}}}})
 	}
 	c.Enforcement = license.Enforcement{Mode: rapid.SampledFrom([]license.Mode{license.Observe, license.Tag, license.Stop}).Draw(t, "mode"),
 		Settle: rapid.SampledFrom([]time.Duration{0, license.DefaultSettle, time.Hour}).Draw(t, "settle"), RestartGrace: license.DefaultRestartGrace,
