@@ -48,7 +48,7 @@ Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 
 		}
 	}
 	in(groupSee, positionCommand(), usageCommand(), explainCommand(), waybackCommand(), journalCommand())
-	in(groupDecide, licenseCommand(), enforcementCommand(), exemptionCommand())
+	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand())
 	in(groupRun, demoCommand(), upCommand())
 	in(groupAWS, proxyCommand(), sweepCommand(), doctorCommand())
 	root.AddCommand(versionCommand())
