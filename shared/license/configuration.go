@@ -119,7 +119,7 @@ func (c Configuration) validate() error {
 		return bad("licenseCountHardLimit", "true", "a hard limit needs a licenseCount")
 	case c.Status != Available && c.Status != Disabled:
 		return bad("status", string(c.Status), "it is AVAILABLE or DISABLED")
-	case len(c.Tags) > 50:
+	case len(c.Tags) > MaximumTags: // the rest is checked where they are given: see ValidateTags
 		return bad("tags", strconv.Itoa(len(c.Tags)), "at most 50 tags")
 	case len(c.Associations) > 500:
 		return bad("associations", strconv.Itoa(len(c.Associations)), "at most 500 associations; use a tag for more")

@@ -88,6 +88,11 @@ const (
 	DefaultEscalateAfter  = 24 * time.Hour
 )
 
+// DefaultEnforcement is that of a configuration for which nobody set any.
+func DefaultEnforcement() Enforcement {
+	return Enforcement{Settle: DefaultSettle, RestartGrace: DefaultRestartGrace}.normalized()
+}
+
 const maxGrace = 30 * 24 * time.Hour
 
 // normalized fills the defaults in.

@@ -20,7 +20,8 @@ type Hours struct {
 const hoursForm = `give days, times and a zone, such as "Mon-Fri 08:00-18:00 Europe/Berlin"`
 
 // ParseHours reads Hours that a person gives. "" is always. The times are of one
-// day: from is before to, which is at most 24:00.
+// day: from is before to, which is at most 24:00. Between days + is the same as a
+// comma, which the tags of AWS do not allow.
 func ParseHours(text string) (Hours, error) {
 	h, err := parseHours(text)
 	if err != nil || h.IsZero() {
@@ -45,7 +46,7 @@ func parseHours(text string) (Hours, error) {
 	if len(parts) != 3 || len(text) > 100 {
 		return bad(hoursForm)
 	}
-	for days := range strings.SplitSeq(parts[0], ",") {
+	for days := range strings.SplitSeq(strings.ReplaceAll(parts[0], "+", ","), ",") {
 		first, last, isRange := strings.Cut(days, "-")
 		if !isRange {
 			last = first

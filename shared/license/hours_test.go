@@ -30,6 +30,7 @@ func TestHoursNext(t *testing.T) {
 		{"summer time begins", "Sun 08:00-09:00 Europe/Berlin", "2026-03-29 00:30", "2026-03-29 06:00"},
 		{"a week later", "Fri 08:00-09:00 UTC", "2026-11-20 09:00", "2026-11-27 08:00"},
 		{"over the week's end", "Fri-Mon 08:00-09:00 UTC", "2026-11-22 10:00", "2026-11-23 08:00"},
+		{"two days as a tag has them", "Tue+Thu 10:00-24:00 UTC", "2026-11-25 00:00", "2026-11-26 10:00"},
 		{"two days", "Tue,Thu 10:00-24:00 UTC", "2026-11-24 23:59", "2026-11-24 23:59"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -81,7 +81,7 @@ type enforcement struct {
 	Hours          string  `yaml:"hours"`
 	AutoScaling    string  `yaml:"autoScaling"`
 	EscalateAfter  string  `yaml:"escalateAfter"`
-	TagsExempt     bool    `yaml:"tagsExempt"`
+	TagsExempt     *bool   `yaml:"tagsExempt"`
 	RestartGrace   string  `yaml:"restartGrace"`
 }
 
@@ -183,12 +183,7 @@ func readable(message string) string {
 func (e entry) configuration(account, region string) (license.Configuration, error) {
 	c := license.Configuration{
 		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
-		HardLimit: e.HardLimit, Status: license.Status(e.Status), Tags: e.Tags,
-	}
-	for key, value := range e.Tags {
-		if key == "" || len(key) > 128 || len(value) > 256 {
-			return c, &license.FieldError{Field: "tags", Value: key, Want: "give keys of 1 to 128 and values of at most 256 characters"}
-		}
+		HardLimit: e.HardLimit, Status: license.Status(e.Status),
 	}
 	if e.Thresholds != nil {
 		c.Thresholds = []int{}
@@ -230,11 +225,48 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 		}
 		c.Associations = append(c.Associations, one)
 	}
+	if c, err = e.tagged(c); err != nil {
+		return c, err
+	}
 	return c.Normalized()
 }
 
+// tagged adds the tags, and what those that are settings say. A setting that the
+// file gives twice, and otherwise, is an error.
+func (e entry) tagged(c license.Configuration) (license.Configuration, error) {
+	out, err := c.WithTags(e.Tags)
+	if err != nil {
+		return c, err
+	}
+	given := e.given()
+	for _, s := range license.Settings() {
+		if _, is := e.Tags[s.Key]; !is || !given[s.Sets] {
+			continue
+		}
+		if field, tag := s.In(&c), s.In(&out); field != tag {
+			return c, &license.FieldError{Field: s.Sets, Value: field, Want: fmt.Sprintf("the tag %s says %q; give one of the two, or the same in both", s.Key, tag)}
+		}
+	}
+	return out, nil
+}
+
+// given tells which of the fields that a tag can set the file sets itself.
+func (e entry) given() map[string]bool {
+	n := e.Enforcement
+	return map[string]bool{
+		"enforcement.mode": n.Mode != "", "enforcement.actionsPerHour": n.ActionsPerHour != nil, "enforcement.settle": n.Settle != "",
+		"enforcement.grace": n.Grace != "", "enforcement.hours": n.Hours != "", "enforcement.autoScaling": n.AutoScaling != "",
+		"enforcement.escalateAfter": n.EscalateAfter != "", "enforcement.tagsExempt": n.TagsExempt != nil,
+		"enforcement.restartGrace": n.RestartGrace != "", "thresholds": e.Thresholds != nil,
+		"associations": false, // a tag adds to those of the file
+	}
+}
+
 func (e enforcement) enforcement() (license.Enforcement, error) {
-	out := license.Enforcement{Mode: license.Mode(e.Mode), AutoScaling: license.AutoScalingPolicy(e.AutoScaling), TagsExempt: e.TagsExempt}
+	out := license.Enforcement{Mode: license.Mode(e.Mode), AutoScaling: license.AutoScalingPolicy(e.AutoScaling)}
+	if e.TagsExempt != nil {
+		out.TagsExempt = *e.TagsExempt
+	}
 	if a := e.ActionsPerHour; a != nil {
 		n, err := a.value("enforcement.actionsPerHour")
 		if err != nil {

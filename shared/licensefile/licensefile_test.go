@@ -47,6 +47,20 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"told again too soon", one("enforcement: {escalateAfter: 59m}"), "give 1h to 720h"},
 		{"tags that may exempt", one("enforcement: {tagsExempt: sometimes}"), "expected true or false"},
 		{"an action misspelt", one("enforcement: {autoscaling: alert}"), "autoscaling"},
+		{"a setting that is none", one("tags: {'licenseguard:gracee': 1h}"), "there is no such setting; they are licenseguard:on-violation"},
+		{"a setting with a bad value", one("tags: {'licenseguard:grace': soon}"), `tags["licenseguard:grace"] is "soon"`},
+		{"a tag of AWS", one("tags: {'aws:x': y}"), "belong to AWS"},
+		{"a setting given twice", one("tags: {'licenseguard:grace': 2h}, enforcement: {grace: 1h}"),
+			`license 1 ("A"): enforcement.grace is "1h": the tag licenseguard:grace says "2h"; give one of the two, or the same in both`},
+		{"false is given, too", one("tags: {'licenseguard:tags-exempt': 'true'}, enforcement: {tagsExempt: false}"), `enforcement.tagsExempt is "false"`},
+		{"no mode and stop", one("tags: {'licenseguard:on-violation': stop}, enforcement: {mode: observe}"), `enforcement.mode is "notify": the tag licenseguard:on-violation says "stop"`},
+		{"hours twice", one("tags: {'licenseguard:hours': always}, enforcement: {hours: Mon 08:00-18:00 UTC}"), "enforcement.hours"},
+		{"policies twice", one("tags: {'licenseguard:auto-scaling': lower}, enforcement: {autoScaling: alert}"), "enforcement.autoScaling"},
+		{"actions twice", one("tags: {'licenseguard:actions-per-hour': '3'}, enforcement: {actionsPerHour: 4}"), "enforcement.actionsPerHour"},
+		{"settle twice", one("tags: {'licenseguard:settle': 3m}, enforcement: {settle: 2m}"), "enforcement.settle"},
+		{"escalation twice", one("tags: {'licenseguard:escalate-after': 3h}, enforcement: {escalateAfter: 24h}"), "enforcement.escalateAfter"},
+		{"restarts twice", one("tags: {'licenseguard:restart-grace': 3m}, enforcement: {restartGrace: 15m}"), "enforcement.restartGrace"},
+		{"thresholds twice", one("tags: {'licenseguard:alert-at': 80 90}, thresholds: [80, 90, 100]"), `thresholds is "80 90 100"`},
 		{"escapes in what is shown", "licenses: \"\x1b[31m\"\n", "licenses"},
 	}
 	for _, tt := range tests {
@@ -97,5 +111,46 @@ func TestEnforcementIsRead(t *testing.T) {
 		if diff := cmp.Diff(want, got[0].Enforcement); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
+	}
+}
+
+// TestTagsOfAFileAreSettings: as the API takes them, and beside fields that say the
+// same or something else.
+func TestTagsOfAFileAreSettings(t *testing.T) {
+	t.Parallel()
+	got, err := licensefile.Read([]byte(`licenses:
+  - name: A
+    countingType: Instance
+    licenseCount: 1
+    tags:
+      owner: me
+      licenseguard:on-violation: stop
+      licenseguard:hours: Sat+Sun 08:00-18:00 UTC
+      licenseguard:alert-at: 90 50
+      licenseguard:associate-tag: Software=oracle@.
+    associations: [ami: ami-1, tag: "Software=oracle*"]
+    thresholds: [90, 50]
+    enforcement: {mode: stop, grace: 48h, hours: "Sat,Sun 08:00-18:00 UTC"}
+`), "123456789012", "us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, c := license.DefaultEnforcement(), got[0]
+	e.Mode, e.Grace = license.Stop, 48*time.Hour
+	if e.Hours, err = license.ParseHours("Sat+Sun 08:00-18:00 UTC"); err != nil {
+		t.Fatal(err)
+	}
+	for what, diff := range map[string]string{
+		"enforcement":  cmp.Diff(e, c.Enforcement),
+		"thresholds":   cmp.Diff([]int{50, 90}, c.Thresholds),
+		"associations": cmp.Diff([]license.Association{{Kind: license.ByAMI, Value: "ami-1"}, {Kind: license.ByTag, Value: "Software=oracle*"}}, c.Associations),
+		"tags":         cmp.Diff("me", c.Tags["owner"]),
+	} {
+		if diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	if len(c.Tags) != 5 {
+		t.Errorf("tags %v", c.Tags)
 	}
 }
