@@ -209,7 +209,7 @@ func fields(c *license.Configuration) []field {
 	if !c.Expiry.IsZero() {
 		expiry = c.Expiry.UTC().Format(time.RFC3339)
 	}
-	var rules, associations, tags []string
+	var rules, associations, tags, products []string
 	for i, v := range c.Rules {
 		text := strings.Join(v.Text, " ")
 		if i > 0 {
@@ -224,6 +224,9 @@ func fields(c *license.Configuration) []field {
 		tags = append(tags, key+"="+c.Tags[key])
 	}
 	slices.Sort(associations)
+	for _, p := range c.Products {
+		products = append(products, p.String())
+	}
 	return []field{
 		{"name", c.Name},
 		{"description", c.Description},
@@ -244,6 +247,8 @@ func fields(c *license.Configuration) []field {
 		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
 		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
 		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
+		{"products", strings.Join(products, "; ")},
+		{"disassociateWhenNotFound", fmt.Sprint(c.DisassociateWhenNotFound)},
 		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
 	}
 }

@@ -10,9 +10,9 @@ import (
 // Amend returns the configuration that replaces old at the instant now by a
 // person's wish; a new association begins now. It refuses rules that begin in
 // the past and a changed counting type, and notes when the change tightens: a
-// lower count, other rules, one more association, a hard limit, another mode or
-// status. What such a change makes an overrun is never stopped without a
-// person's approval. Times are kept to the millisecond.
+// lower count, other rules, one more association or product, a hard limit,
+// another mode or status. What such a change makes an overrun is never stopped
+// without a person's approval. Times are kept to the millisecond.
 func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (Configuration, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	wanted.UpdatedAt, wanted.UpdatedBy = now, by
@@ -69,7 +69,10 @@ func (c Configuration) checkRules(old []RuleVersion, now time.Time) error {
 		return err
 	}
 	_, version := c.RulesAt(now)
-	return c.validateStop(version - 1)
+	if err := c.validateStop(version - 1); err != nil {
+		return err
+	}
+	return c.validateProducts(version - 1)
 }
 
 // mergeVersions keeps the past versions and puts the wanted ones after them.
@@ -131,6 +134,7 @@ func tightens(old, wanted *Configuration, now time.Time) bool {
 		!equalRules(oldRules, rules) ||
 		len(old.Rules) != len(wanted.Rules) ||
 		slices.ContainsFunc(wanted.Associations, func(a Association) bool { return !old.offers(a.Kind, a.Value) }) ||
+		slices.ContainsFunc(wanted.Products, func(p Product) bool { return !slices.ContainsFunc(old.Products, p.equal) }) ||
 		answersOtherwise(old, wanted, now)
 }
 

@@ -142,7 +142,10 @@ func (c Configuration) validate() error {
 	if err := c.Enforcement.validate(); err != nil {
 		return err
 	}
-	return c.validateStop(len(c.Rules) - 1)
+	if err := c.validateStop(len(c.Rules) - 1); err != nil {
+		return err
+	}
+	return c.validateProducts(len(c.Rules) - 1)
 }
 
 // printable reports whether people see the text as it is: no control characters

@@ -254,6 +254,20 @@ func TestAmendTightens(t *testing.T) {
 		{name: "the same rules again", change: func(c *license.Configuration) {
 			c.Rules = []license.RuleVersion{{Text: []string{"#minimumVcpus=2"}}}
 		}},
+		{name: "a product", change: func(c *license.Configuration) { c.Products = []license.Product{software()} }, tightened: true},
+		{name: "another product", old: func(c *license.Configuration) { c.Products = []license.Product{software()} },
+			change: func(c *license.Configuration) {
+				p := software()
+				p.Filters[0].Values = []string{"SQL Server 2022"}
+				c.Products = []license.Product{p}
+			}, tightened: true},
+		{name: "the same products in another order", old: func(c *license.Configuration) {
+			c.Products = []license.Product{software(), software("Platform Type", license.Equals, "Linux")}
+		}, change: func(c *license.Configuration) {
+			c.Products = []license.Product{software("Platform Type", license.Equals, "Linux"), software()}
+		}},
+		{name: "a product less", old: func(c *license.Configuration) { c.Products = []license.Product{software()} },
+			change: func(c *license.Configuration) { c.Products = nil }},
 		{name: "hard limit", old: func(c *license.Configuration) { c.HardLimit = false }, change: func(c *license.Configuration) { c.HardLimit = true }, tightened: true, otherwise: true},
 		{name: "soft limit", change: func(c *license.Configuration) { c.HardLimit = false }, tightened: true, otherwise: true},
 		{name: "mode", old: func(c *license.Configuration) { c.Enforcement.Mode = license.Observe }, change: func(c *license.Configuration) { c.Enforcement.Mode = license.Stop }, tightened: true, otherwise: true},

@@ -63,6 +63,34 @@ type entry struct {
 	Associations []association     `yaml:"associations"`
 	Enforcement  enforcement       `yaml:"enforcement"`
 	Thresholds   []number          `yaml:"thresholds"`
+	Products     []product         `yaml:"products"`
+	// DisassociateWhenNotFound is License Manager's name, which its users know.
+	DisassociateWhenNotFound bool `yaml:"disassociateWhenNotFound"`
+}
+
+type product struct {
+	ResourceType string   `yaml:"resourceType"`
+	Filters      []filter `yaml:"filters"`
+}
+
+type filter struct {
+	Name       string `yaml:"name"`
+	Comparator string `yaml:"comparator"`
+	Values     []text `yaml:"values"`
+}
+
+// text is text that may look like a number: YAML would make 15.0 of a version 15.
+type text string
+
+var numeric = regexp.MustCompile(`^[0-9.+-]+$`)
+
+// UnmarshalYAML keeps the text of what looks like a number.
+func (t *text) UnmarshalYAML(data []byte) error {
+	if raw := bytes.TrimSpace(data); numeric.Match(raw) {
+		*t = text(raw)
+		return nil
+	}
+	return yaml.Unmarshal(data, (*string)(t))
 }
 
 type association struct {
@@ -183,7 +211,7 @@ func readable(message string) string {
 func (e entry) configuration(account, region string) (license.Configuration, error) {
 	c := license.Configuration{
 		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
-		HardLimit: e.HardLimit, Status: license.Status(e.Status),
+		HardLimit: e.HardLimit, Status: license.Status(e.Status), Products: e.products(), DisassociateWhenNotFound: e.DisassociateWhenNotFound,
 	}
 	if e.Thresholds != nil {
 		c.Thresholds = []int{}
@@ -229,6 +257,22 @@ func (e entry) configuration(account, region string) (license.Configuration, err
 		return c, err
 	}
 	return c.Normalized()
+}
+
+func (e entry) products() []license.Product {
+	var out []license.Product
+	for _, p := range e.Products {
+		one := license.Product{ResourceType: p.ResourceType}
+		for _, f := range p.Filters {
+			to := license.ProductFilter{Name: f.Name, Comparator: f.Comparator}
+			for _, v := range f.Values {
+				to.Values = append(to.Values, string(v))
+			}
+			one.Filters = append(one.Filters, to)
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // tagged adds the tags, and what those that are settings say. A setting that the

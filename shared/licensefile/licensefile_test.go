@@ -47,6 +47,11 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"told again too soon", one("enforcement: {escalateAfter: 59m}"), "give 1h to 720h"},
 		{"tags that may exempt", one("enforcement: {tagsExempt: sometimes}"), "expected true or false"},
 		{"an action misspelt", one("enforcement: {autoscaling: alert}"), "autoscaling"},
+		{"a product of no kind", one("products: [{filters: [{name: Application Name, comparator: EQUALS, values: [x]}]}]"), `products[0].resourceType is ""`},
+		{"a filter misspelt", one("products: [{resourceType: SSM_MANAGED, filters: [{name: Application, comparator: EQUALS, values: [x]}]}]"), "the filters of SSM_MANAGED are Application Name"},
+		{"values that are none", one("products: [{resourceType: SSM_MANAGED, filters: [{name: Application Name, comparator: EQUALS, values: {a: b}}]}]"), "values"},
+		{"a value that is none", one("products: [{resourceType: SSM_MANAGED, filters: [{name: Application Name, comparator: EQUALS, values: [[a]]}]}]"), "expected text"},
+		{"found no more", one("disassociateWhenNotFound: perhaps"), "expected true or false"},
 		{"a setting that is none", one("tags: {'licenseguard:gracee': 1h}"), "there is no such setting; they are licenseguard:on-violation"},
 		{"a setting with a bad value", one("tags: {'licenseguard:grace': soon}"), `tags["licenseguard:grace"] is "soon"`},
 		{"a tag of AWS", one("tags: {'aws:x': y}"), "belong to AWS"},
@@ -152,5 +157,37 @@ func TestTagsOfAFileAreSettings(t *testing.T) {
 	}
 	if len(c.Tags) != 5 {
 		t.Errorf("tags %v", c.Tags)
+	}
+}
+
+func TestProductsAreRead(t *testing.T) {
+	t.Parallel()
+	got, err := licensefile.Read([]byte(`licenses:
+  - name: A
+    countingType: Instance
+    products:
+      - resourceType: SSM_MANAGED
+        filters:
+          - {name: Application Name, comparator: EQUALS, values: ["Microsoft SQL Server 2019 (64-bit)"]}
+          - {name: Application Version, comparator: EQUALS, values: [15.0, 010, 2019 R2]}
+          - name: "Tag:Environment"
+            comparator: NOT_EQUALS
+          - name: AccountId
+            comparator: NOT_EQUALS
+            values:
+              - 012345678901   # not read as a number
+    disassociateWhenNotFound: true
+`), "123456789012", "us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []license.Product{{ResourceType: license.SSMManaged, Filters: []license.ProductFilter{
+		{Name: "Application Name", Comparator: license.Equals, Values: []string{"Microsoft SQL Server 2019 (64-bit)"}},
+		{Name: "Application Version", Comparator: license.Equals, Values: []string{"15.0", "010", "2019 R2"}},
+		{Name: "Tag:Environment", Comparator: license.NotEquals},
+		{Name: "AccountId", Comparator: license.NotEquals, Values: []string{"012345678901"}},
+	}}}
+	if diff := cmp.Diff(want, got[0].Products); diff != "" || !got[0].DisassociateWhenNotFound {
+		t.Errorf("%t (-want +got):\n%s", got[0].DisassociateWhenNotFound, diff)
 	}
 }
