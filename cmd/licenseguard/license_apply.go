@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -16,8 +17,8 @@ import (
 	"licenseguard/shared/config"
 	"licenseguard/shared/license"
 	"licenseguard/shared/licensefile"
+	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
-	"licenseguard/shared/track"
 )
 
 // applying holds the flags of license apply.
@@ -164,14 +165,19 @@ func (d *decider) withApplier(c *cobra.Command, file string, work func(*workbenc
 	if err != nil {
 		return err
 	}
-	p.Watch(accounts)
-	p.Tracker.Region, p.Tracker.Observer = region, onRecord{p.Store}
-	return fill(file, data, &workbench{drain: desk.drain, applier: applier{tracker: p.Tracker, register: p.Store, account: account,
-		by: desk.By + ", file " + filepath.Base(file)}}, work)
+	w := workbench{drain: desk.drain, applier: applier{by: desk.By + ", file " + filepath.Base(file),
+		Registrar: registrarOf(p.Store, account, region, accounts)}}
+	return w.with(file, data, work)
 }
 
-func fill(file string, data []byte, w *workbench, work func(*workbench) error) (err error) {
-	if w.wanted, err = licensefile.Read(data, w.account, w.tracker.Region); err != nil {
+// registrarOf writes the configurations of an account that counts the instances of accounts.
+func registrarOf(store registrar.Store, account, region string, accounts []string) *registrar.Registrar {
+	return &registrar.Registrar{Store: store, Catalog: catalog.Embedded(), Account: account, Region: region, Accounts: accounts,
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+}
+
+func (w *workbench) with(file string, data []byte, work func(*workbench) error) (err error) {
+	if w.wanted, err = licensefile.Read(data, w.Account, w.Region); err != nil {
 		return badInput("%s: %w", file, err)
 	}
 	return work(w)
@@ -196,8 +202,7 @@ func (d *decider) onStack(ctx context.Context, file string, data []byte, work fu
 	if err != nil {
 		return fmt.Errorf("function %s: %s: %w", function, config.EnvAccounts, err)
 	}
-	tracker := &track.Tracker{Store: desk.store, Observer: onRecord{desk.store}, Catalog: catalog.Embedded(), Accounts: accounts, Region: c.stack.Region,
-		Now: time.Now, Log: telemetry.Logger(io.Discard, "apply")}
-	return fill(file, data, &workbench{drain: desk.drain, applier: applier{tracker: tracker, register: desk.store, account: c.stack.Account,
-		by: desk.By + ", file " + filepath.Base(file)}}, work)
+	w := workbench{drain: desk.drain, applier: applier{by: desk.By + ", file " + filepath.Base(file),
+		Registrar: registrarOf(desk.store, c.stack.Account, c.stack.Region, accounts)}}
+	return w.with(file, data, work)
 }

@@ -16,9 +16,9 @@ import (
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/licensefile"
+	"licenseguard/shared/registrar"
 	"licenseguard/shared/snapshot"
 	"licenseguard/shared/telemetry"
-	"licenseguard/shared/track"
 )
 
 // What becomes of a license.
@@ -50,30 +50,44 @@ type difference struct{ Field, From, To string }
 func hashOf(plan []planned) string {
 	sum := sha256.New()
 	for _, p := range plan {
-		_ = json.NewEncoder(sum).Encode([]any{p.Result, track.Wish(p.seen), track.Wish(&p.wanted)})
+		_ = json.NewEncoder(sum).Encode([]any{p.Result, wish(p.seen), wish(&p.wanted)})
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
+// wish is what people set in a configuration, as text to compare: without who did it
+// and when, and without exemptions, which have a way of their own. That of nil is "".
+func wish(c *license.Configuration) string {
+	if c == nil {
+		return ""
+	}
+	w := *c
+	w.Exemptions, w.UpdatedBy = nil, ""
+	w.UpdatedAt, w.TightenedAt, w.AnswersFrom = time.Time{}, time.Time{}, time.Time{}
+	data, err := json.Marshal(w)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
 // applier brings a ledger in line with a file.
 type applier struct {
-	tracker  *track.Tracker
-	register ledger.Register
-	by       string // who, for the change log
-	account  string // that owns new licenses
+	*registrar.Registrar
+	by string // who, for the change log
 }
 
 // compare plans what the file wants. It writes nothing.
 func (a applier) compare(ctx context.Context, wanted []license.Configuration) ([]planned, error) {
-	present, _, err := a.tracker.Store.Configurations(ctx)
+	present, _, err := a.Store.Configurations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	deleted, err := a.register.DeletedConfigurations(ctx)
+	deleted, err := a.Store.DeletedConfigurations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if wanted, err = licensefile.Resolve(wanted, present, deleted, a.account, a.tracker.Region); err != nil {
+	if wanted, err = licensefile.Resolve(wanted, present, deleted, a.Account, a.Region); err != nil {
 		return nil, badInput("%w", err)
 	}
 	plan := make([]planned, 0, len(wanted))
@@ -88,9 +102,9 @@ func (a applier) compare(ctx context.Context, wanted []license.Configuration) ([
 }
 
 func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (planned, error) {
-	now := a.tracker.Now()
+	now := a.Now()
 	p := planned{License: wanted.Name, ID: wanted.ID, Result: created, wanted: wanted}
-	l, err := a.tracker.Store.Load(ctx, wanted.ID)
+	l, err := a.Store.Load(ctx, wanted.ID)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
 		l = &ledger.License{Configuration: license.Configuration{ID: wanted.ID}}
@@ -109,7 +123,7 @@ func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (
 		p.Result, p.After = unchanged, p.Before
 		return p, nil
 	}
-	next, _ := ledger.Fold(l, ledger.Batch{Configuration: &amended, By: a.by}, now, a.tracker.Catalog)
+	next, _ := ledger.Fold(l, ledger.Batch{Configuration: &amended, By: a.by}, now, a.Catalog)
 	after := snapshot.PositionOf(next, now)
 	p.After = &after
 	return p, nil
@@ -120,57 +134,84 @@ func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (
 // the licenses that were written, also beside an error.
 func (a applier) carryOut(ctx context.Context, plan []planned) (done []planned, err error) {
 	for _, p := range plan {
-		if err := a.unmoved(ctx, p); err != nil {
+		now, err := a.present(ctx, p.ID)
+		if err != nil {
 			return nil, err
+		}
+		if wish(p.seen) != wish(now) {
+			return nil, stale(p, now)
 		}
 	}
 	for _, p := range plan {
 		if p.Result == unchanged {
 			continue
 		}
-		l, err := a.tracker.Replace(ctx, p.seen, p.wanted, a.by)
+		o, err := a.write(ctx, p)
 		if err != nil {
-			return done, stale(p, err)
+			return done, err
 		}
-		after := snapshot.PositionOf(l, a.tracker.Now())
+		after := snapshot.PositionOf(o.License, a.Now())
 		p.After = &after
 		done = append(done, p)
+		if o.Uncounted != nil {
+			return done, fmt.Errorf("license %q is set; its instances are not counted again (the next sweep does): %w", p.License, o.Uncounted)
+		}
 	}
 	return done, nil
 }
 
-// unmoved is an error when a license is not as it was compared.
-func (a applier) unmoved(ctx context.Context, p planned) error {
-	l, err := a.tracker.Store.Load(ctx, p.ID)
-	var now *license.Configuration
+// write commits one license of a plan, unless another commit came first.
+func (a applier) write(ctx context.Context, p planned) (o registrar.Outcome, err error) {
+	if p.seen == nil {
+		o, err = a.Create(ctx, p.wanted, a.by)
+	} else {
+		o, err = a.Change(ctx, p.ID, p.seen, a.by, func(license.Configuration) (license.Configuration, error) { return p.wanted, nil })
+	}
+	var changed *registrar.Changed
 	switch {
-	case errors.Is(err, ledger.ErrNotFound):
-	case err != nil:
-		return err
-	default:
-		now = &l.Configuration
+	case err == nil:
+		return o, nil
+	case !errors.As(err, &changed) && !errors.Is(err, ledger.ErrNotFound):
+		return o, fmt.Errorf("license %q: %w", p.License, err)
 	}
-	if track.Wish(p.seen) != track.Wish(now) {
-		return stale(p, &track.Moved{ID: p.ID, Seen: p.seen, Now: now})
+	now, loadErr := a.present(ctx, p.ID)
+	if loadErr != nil {
+		return o, errors.Join(err, loadErr)
 	}
-	return nil
+	return o, stale(p, now)
+}
+
+// present is the configuration as it is, or nil.
+func (a applier) present(ctx context.Context, id string) (*license.Configuration, error) {
+	l, err := a.Store.Load(ctx, id)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &l.Configuration, nil
 }
 
 // stale says what moved since a license was compared.
-func stale(p planned, err error) error {
-	var moved *track.Moved
-	if !errors.As(err, &moved) {
-		return fmt.Errorf("license %q: %w", p.License, err)
-	}
+func stale(p planned, now *license.Configuration) error {
 	var what strings.Builder
-	if moved.Seen != nil && moved.Now != nil {
-		fmt.Fprintf(&what, " at %s:", moved.Now.UpdatedAt.UTC().Format(time.RFC3339))
-		for _, d := range differences(moved.Seen, moved.Now) {
-			fmt.Fprintf(&what, " %s %s → %s;", d.Field, orNone(telemetry.Clean(d.From, 100)), orNone(telemetry.Clean(d.To, 100)))
+	switch {
+	case now == nil:
+		what.WriteString("it was deleted meanwhile")
+	case p.seen == nil:
+		fmt.Fprintf(&what, "%s made it meanwhile", now.UpdatedBy)
+	default:
+		fmt.Fprintf(&what, "%s changed it meanwhile, at %s:", now.UpdatedBy, stamp(now.UpdatedAt))
+		for i, d := range append(differences(p.seen, now), exempted(p.seen, now)...) {
+			if i > 0 {
+				what.WriteByte(',')
+			}
+			fmt.Fprintf(&what, " %s %s → %s", d.Field, orNone(d.From), orNone(d.To))
 		}
 	}
-	return fmt.Errorf("the plan has gone stale; license %q: %s%s look at it again with licenseguard license diff",
-		telemetry.Clean(p.License, 400), telemetry.Clean(moved.Error(), 400), strings.TrimSuffix(what.String(), ";")+";")
+	return fmt.Errorf("the plan has gone stale; license %q: %s; licenseguard license diff shows what the file would change now",
+		telemetry.Clean(p.License, 400), telemetry.Clean(what.String(), 600))
 }
 
 // differences lists the fields that differ, in the order of the file.
@@ -222,6 +263,9 @@ func fields(c *license.Configuration) []field {
 		products = append(products, p.String())
 	}
 	slices.Sort(associations)
+	for _, p := range c.Products {
+		products = append(products, p.String())
+	}
 	return []field{
 		{"name", c.Name},
 		{"description", c.Description},
@@ -244,6 +288,8 @@ func fields(c *license.Configuration) []field {
 		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
 		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
 		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
+		{"products", strings.Join(products, "; ")},
+		{"disassociateWhenNotFound", fmt.Sprint(c.DisassociateWhenNotFound)},
 		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
 	}
 }

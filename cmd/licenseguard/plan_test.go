@@ -18,6 +18,7 @@ import (
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/licensefile"
+	"licenseguard/shared/registrar"
 	"licenseguard/shared/track"
 )
 
@@ -36,10 +37,9 @@ func newApplier(t *testing.T) applier {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	return applier{by: "arn:aws:iam::123456789012:user/ann, file licenses.yaml", register: store, account: testAccount, tracker: &track.Tracker{
-		Store: store, Observer: onRecord{store}, Catalog: catalog.Embedded(), Accounts: []string{testAccount}, Region: testRegion,
-		Now: func() time.Time { now = now.Add(time.Second); return now }, Log: slog.New(slog.DiscardHandler),
-	}}
+	r := registrarOf(store, testAccount, testRegion, []string{testAccount})
+	r.Now = func() time.Time { now = now.Add(time.Second); return now }
+	return applier{by: "arn:aws:iam::123456789012:user/ann, file licenses.yaml", Registrar: r}
 }
 
 func read(t *testing.T, text string) []license.Configuration {
@@ -87,7 +87,7 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 			}
 		}
 	}
-	l, err := a.tracker.Store.Load(t.Context(), licensefile.IDOf(testAccount, testRegion, "Database"))
+	l, err := a.Store.Load(t.Context(), licensefile.IDOf(testAccount, testRegion, "Database"))
 	if err != nil || l.Revision != 1 || l.Configuration.UpdatedBy != a.by {
 		t.Errorf("got revision %d by %q, %v", l.Revision, l.Configuration.UpdatedBy, err)
 	}
@@ -101,7 +101,7 @@ func TestDryRunShowsAndWritesNothing(t *testing.T) {
 			t.Errorf("%s is %s", p.License, p.Result)
 		}
 	}
-	if all, _, err := a.tracker.Store.Configurations(t.Context()); err != nil || len(all) != 0 {
+	if all, _, err := a.Store.Configurations(t.Context()); err != nil || len(all) != 0 {
 		t.Fatalf("a dry run wrote %v, %v", all, err)
 	}
 	mustRun(t, a, threeLicenses, false)
@@ -143,9 +143,9 @@ func TestApplyShowsEnforcementAndKeepsExemptions(t *testing.T) {
 	a := newApplier(t)
 	mustRun(t, a, threeLicenses, false)
 	id := licensefile.IDOf(testAccount, testRegion, "Database")
-	ann := &enforce.Operator{Store: a.tracker.Store.(ledger.Store), Catalog: catalog.Embedded(), Now: a.tracker.Now, By: "ann"}
+	ann := &enforce.Operator{Store: a.Store.(ledger.Store), Catalog: catalog.Embedded(), Now: a.Now, By: "ann"}
 	instance := license.NewResourceID(testAccount, testRegion, "i-0123456789abcdef0")
-	if err := ann.Exempt(t.Context(), id, license.Exemption{Instance: instance, Owner: "o", Reason: "r", Until: a.tracker.Now().Add(time.Hour)}); err != nil {
+	if err := ann.Exempt(t.Context(), id, license.Exemption{Instance: instance, Owner: "o", Reason: "r", Until: a.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	stricter := strings.Replace(threeLicenses, "    hardLimit: true\n", `    hardLimit: true
@@ -158,11 +158,11 @@ func TestApplyShowsEnforcementAndKeepsExemptions(t *testing.T) {
 	if diff := cmp.Diff(want, mustRun(t, a, stricter, false)[0].Differences); diff != "" {
 		t.Error(diff)
 	}
-	l, err := a.tracker.Store.Load(t.Context(), id)
+	l, err := a.Store.Load(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, ok := l.Configuration.Exempt(instance, a.tracker.Now()); !ok || e.Approver != "ann" {
+	if e, ok := l.Configuration.Exempt(instance, a.Now()); !ok || e.Approver != "ann" {
 		t.Errorf("the exemption is %+v", l.Configuration.Exemptions)
 	}
 	want = []difference{{"enforcement.hours", "Sat,Sun 00:00-24:00 UTC", ""}}
@@ -178,18 +178,18 @@ func launch(t *testing.T, a applier, n int) {
 	for i := range n {
 		page = append(page, license.Instance{
 			ID: license.NewResourceID(testAccount, testRegion, "i-0123456789abcdef"+string(rune('0'+i))), Type: "m5.xlarge", State: license.Running,
-			LaunchTime: a.tracker.Now(), ImageID: "ami-0123456789abcdef0", Tenancy: license.TenancyDefault,
+			LaunchTime: a.Now(), ImageID: "ami-0123456789abcdef0", Tenancy: license.TenancyDefault,
 		})
 	}
-	sweeping := *a.tracker
-	sweeping.Observer = fleetOf{onRecord{a.tracker.Store}, page}
+	sweeping := track.Tracker{Store: a.Store, Observer: fleetOf{registrar.OnRecord{Store: a.Store}, page}, Catalog: catalog.Embedded(),
+		Accounts: []string{testAccount}, Region: testRegion, Now: a.Now, Log: slog.New(slog.DiscardHandler)}
 	if _, err := sweeping.Sweep(t.Context(), testAccount); err != nil {
 		t.Fatal(err)
 	}
 }
 
 type fleetOf struct {
-	onRecord
+	registrar.OnRecord
 	page []license.Instance
 }
 
@@ -210,7 +210,7 @@ func TestApplyWritesNothingOnAMistake(t *testing.T) {
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "Agent") || !strings.Contains(err.Error(), "countingType") {
 		t.Errorf("got %v", err)
 	}
-	if all, _, err := a.tracker.Store.Configurations(t.Context()); err != nil || len(all) != 1 {
+	if all, _, err := a.Store.Configurations(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("got %v, %v", all, err)
 	}
 }
@@ -226,20 +226,5 @@ func TestCommandsRefuseWhatIsWrong(t *testing.T) {
 		if code := run(t.Context(), args, &out, &errs); code != exitUsage || out.Len() > 0 || errs.Len() == 0 {
 			t.Errorf("%v: code %d, out %q, errors %q", args, code, out.String(), errs.String())
 		}
-	}
-}
-
-// A Dedicated Host is known from the facts of its instances.
-func TestOnRecordKnowsHosts(t *testing.T) {
-	t.Parallel()
-	a := newApplier(t)
-	host := license.Host{ID: license.NewResourceID(testAccount, testRegion, "h-0123456789abcdef0"), Family: "m5", Cores: 48, Sockets: 2}
-	facts := ledger.Facts{Host: host, Instance: license.Instance{ID: license.NewResourceID(testAccount, testRegion, "i-0123456789abcdef0"), HostID: "h-0123456789abcdef0"}}
-	if err := a.tracker.Store.SaveFacts(t.Context(), []ledger.Facts{facts}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := a.tracker.Observer.Hosts(t.Context(), track.Scope{Account: testAccount, Region: testRegion}, []string{"h-0123456789abcdef0", "h-0"})
-	if err != nil || len(got) != 1 || got[0].Cores != 48 {
-		t.Errorf("got %v, %v", got, err)
 	}
 }

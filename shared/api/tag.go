@@ -1,0 +1,113 @@
+package api
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"licenseguard/shared/license"
+	"licenseguard/shared/registrar"
+	"licenseguard/shared/telemetry"
+)
+
+const maxTags = 50
+
+// checkTags checks what every AWS service asks of tags. What licenseguard's own tags
+// may hold is checked by the core.
+func checkTags(tags map[string]string) error {
+	if len(tags) > maxTags {
+		return invalid("Tags: %d tags; at most %d", len(tags), maxTags)
+	}
+	for key, value := range tags {
+		switch {
+		case key == "" || utf8.RuneCountInString(key) > 128 || strings.ContainsFunc(key, unicode.IsControl):
+			return invalid("Tags: the key %q: give 1 to 128 printable characters", telemetry.Clean(key, 128))
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return invalid("Tags: the key %q: aws: belongs to AWS", telemetry.Clean(key, 128))
+		case utf8.RuneCountInString(value) > 256 || strings.ContainsFunc(value, unicode.IsControl):
+			return invalid("Tags: the value of %q: give at most 256 printable characters", telemetry.Clean(key, 128))
+		}
+	}
+	return nil
+}
+
+type tagInput struct {
+	ResourceArn string `json:"ResourceArn" api:"required"`
+	Tags        []tag  `json:"Tags" api:"required"`
+}
+
+func tagResource(c *call, in *tagInput) (none, error) {
+	return none{}, c.retag(in.ResourceArn, func(before map[string]string) (map[string]string, error) { return tagsOf(in.Tags, before) })
+}
+
+type untagInput struct {
+	ResourceArn string   `json:"ResourceArn" api:"required"`
+	TagKeys     []string `json:"TagKeys" api:"required"`
+}
+
+func untagResource(c *call, in *untagInput) (none, error) {
+	return none{}, c.retag(in.ResourceArn, func(before map[string]string) (map[string]string, error) {
+		tags, err := tagsOf(nil, before)
+		for _, key := range in.TagKeys {
+			delete(tags, key)
+		}
+		return tags, err
+	})
+}
+
+// retag changes the tags of a configuration or of a report generator.
+func (c *call) retag(arn string, change func(map[string]string) (map[string]string, error)) error {
+	if id, ok := c.generatorID(arn); ok {
+		return c.Registrar.ChangeGenerator(c.ctx, id, c.by, func(g *registrar.Generator) (err error) {
+			g.Tags, err = change(g.Tags)
+			return err
+		})
+	}
+	found, err := c.find(arn)
+	if err != nil {
+		return err
+	}
+	o, err := c.Registrar.Retag(c.ctx, found.ID, c.by, func(l license.Configuration) (license.Configuration, error) {
+		tags, err := change(l.Tags)
+		if err != nil {
+			return l, err
+		}
+		return withTags(l, tags)
+	})
+	if err == nil {
+		c.logMoved(o)
+	}
+	return err
+}
+
+type resourceARN struct {
+	ResourceArn string `json:"ResourceArn" api:"required"`
+}
+
+type tagsOutput struct {
+	Tags []tag `json:"Tags"`
+}
+
+func listTags(c *call, in *resourceARN) (tagsOutput, error) {
+	if id, ok := c.generatorID(in.ResourceArn); ok {
+		g, err := c.Registrar.Generator(c.ctx, id)
+		return tagsOutput{tagList(g.Tags)}, err
+	}
+	found, err := c.find(in.ResourceArn)
+	if err != nil {
+		return tagsOutput{}, err
+	}
+	return tagsOutput{tagList(found.Tags)}, nil
+}
+
+var generatorForm = regexp.MustCompile(`:report-generator[:/](r-[0-9a-f]{32})$`)
+
+// generatorID returns the id in the ARN of a report generator of this account.
+func (c *call) generatorID(arn string) (string, bool) {
+	m := generatorForm.FindStringSubmatch(arn)
+	if m == nil || strings.Replace(arn, "report-generator/", "report-generator:", 1) != c.Registrar.GeneratorARN(m[1]) {
+		return "", false
+	}
+	return m[1], true
+}
