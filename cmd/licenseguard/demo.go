@@ -46,19 +46,45 @@ type input struct {
 }
 
 func (f *files) read() (input, error) {
-	var in input
 	if f.fleet == "" || f.licenses == "" {
-		return in, badInput("give both --fleet and --licenses (make demo FLEET=FILE LICENSES=FILE)")
+		return input{}, badInput("give both --fleet and --licenses (make demo FLEET=FILE LICENSES=FILE)")
 	}
-	data, err := readFile(f.fleet)
+	return f.readGiven(input{})
+}
+
+// readGiven reads the files that are given; the rest stays as in is.
+func (f *files) readGiven(in input) (input, error) {
+	if f.fleet != "" {
+		if err := f.readFleet(&in); err != nil {
+			return in, err
+		}
+	} else if f.hosts != "" {
+		return in, badInput("--hosts needs --fleet beside it")
+	}
+	if f.licenses == "" {
+		return in, nil
+	}
+	data, err := readFile(f.licenses)
 	if err != nil {
 		return in, err
 	}
+	if in.licenses, err = licensefile.Read(data, in.accounts[0], in.region); err != nil {
+		return in, badInput("licenses %s: %w", f.licenses, err)
+	}
+	return in, nil
+}
+
+func (f *files) readFleet(in *input) error {
+	data, err := readFile(f.fleet)
+	if err != nil {
+		return err
+	}
+	in.accounts = nil
 	if in.instances, in.region, err = fleet.ReadInstances(data); err != nil {
-		return in, badInput("fleet %s: %w", f.fleet, err)
+		return badInput("fleet %s: %w", f.fleet, err)
 	}
 	if len(in.instances) == 0 {
-		return in, badInput("fleet %s: it has no instances", f.fleet)
+		return badInput("fleet %s: it has no instances", f.fleet)
 	}
 	for _, i := range in.instances {
 		if account, _, _ := i.ID.Parts(); !slices.Contains(in.accounts, account) {
@@ -66,21 +92,16 @@ func (f *files) read() (input, error) {
 		}
 	}
 	slices.Sort(in.accounts)
-	if f.hosts != "" {
-		if data, err = readFile(f.hosts); err != nil {
-			return in, err
-		}
-		if in.hosts, err = fleet.ReadHosts(data, in.region); err != nil {
-			return in, badInput("hosts %s: %w", f.hosts, err)
-		}
+	if f.hosts == "" {
+		return nil
 	}
-	if data, err = readFile(f.licenses); err != nil {
-		return in, err
+	if data, err = readFile(f.hosts); err != nil {
+		return err
 	}
-	if in.licenses, err = licensefile.Read(data, in.accounts[0], in.region); err != nil {
-		return in, badInput("licenses %s: %w", f.licenses, err)
+	if in.hosts, err = fleet.ReadHosts(data, in.region); err != nil {
+		return badInput("hosts %s: %w", f.hosts, err)
 	}
-	return in, nil
+	return nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -160,6 +181,17 @@ func openOwn(dir string, in input, account *fleet.Fleet, now func() time.Time) (
 }
 
 func configureAndSweep(ctx context.Context, p *pipeline.Pipeline, in input, name string) error {
+	if err := configure(ctx, p, in, name); err != nil {
+		return err
+	}
+	if _, err := p.Sweep(ctx); err != nil {
+		return err
+	}
+	return p.Tick(ctx)
+}
+
+// configure brings the licenses in line with the file.
+func configure(ctx context.Context, p *pipeline.Pipeline, in input, name string) error {
 	present, _, err := p.Store.Configurations(ctx)
 	if err != nil {
 		return err
@@ -177,10 +209,7 @@ func configureAndSweep(ctx context.Context, p *pipeline.Pipeline, in input, name
 			return badInput("licenses %s: license %q: %w", name, c.Name, err)
 		}
 	}
-	if _, err := p.Sweep(ctx); err != nil {
-		return err
-	}
-	return p.Tick(ctx)
+	return nil
 }
 
 // summary prints what a person wants to know at the end: the positions last.

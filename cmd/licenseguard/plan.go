@@ -263,9 +263,6 @@ func fields(c *license.Configuration) []field {
 		products = append(products, p.String())
 	}
 	slices.Sort(associations)
-	for _, p := range c.Products {
-		products = append(products, p.String())
-	}
 	return []field{
 		{"name", c.Name},
 		{"description", c.Description},
@@ -288,8 +285,6 @@ func fields(c *license.Configuration) []field {
 		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
 		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
 		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
-		{"products", strings.Join(products, "; ")},
-		{"disassociateWhenNotFound", fmt.Sprint(c.DisassociateWhenNotFound)},
 		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
 	}
 }

@@ -62,7 +62,7 @@ func runProxy(ctx context.Context, stack, listen string, readOnly bool, out io.W
 	if o.Write == nil {
 		may = ", to read only"
 	}
-	fmt.Fprintf(out, "Signing for stack %s in %s%s, until Ctrl-C.\n%s", stack, c.stack.Region, may, endpointWords(l.Addr().String(), c.stack.Region))
+	fmt.Fprintf(out, "Signing for stack %s in %s%s, until Ctrl-C.\n%s", stack, c.stack.Region, may, endpointWords(l.Addr().String(), c.stack.Region, false))
 	return loopback.Serve(ctx, l, proxy.New(o))
 }
 
@@ -79,16 +79,22 @@ func outputURL(c cloud, name string) (*url.URL, error) {
 	return u, nil
 }
 
-// endpointWords says how to use an endpoint on this machine.
-func endpointWords(address, region string) string {
+// endpointWords says how to use an endpoint on this machine. Where nobody checks the
+// credentials, any will do.
+func endpointWords(address, region string, unchecked bool) string {
+	credentials, skip := "", ""
+	if unchecked {
+		credentials = "\n  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local    # any will do"
+		skip = "\n    skip_credentials_validation = true\n    skip_requesting_account_id  = true"
+	}
 	return fmt.Sprintf(`
 For aws license-manager, boto3 and other AWS SDKs:
-  export AWS_ENDPOINT_URL_LICENSE_MANAGER=http://%[1]s AWS_REGION=%[2]s
+  export AWS_ENDPOINT_URL_LICENSE_MANAGER=http://%[1]s AWS_DEFAULT_REGION=%[2]s%[3]s
 For Terraform:
   provider "aws" {
-    region = "%[2]s"
+    region = "%[2]s"%[4]s
     endpoints { licensemanager = "http://%[1]s" }
   }
 
-`, address, region)
+`, address, region, credentials, skip)
 }

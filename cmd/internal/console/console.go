@@ -51,6 +51,10 @@ func text(s string, most int) string {
 
 // Positions prints the table of positions.
 func Positions(w io.Writer, positions []snapshot.Position) {
+	if len(positions) == 0 {
+		fmt.Fprintln(w, "There is no license.")
+		return
+	}
 	rows := make([][]string, len(positions))
 	for i, p := range positions {
 		count, free, percent := "–", "–", "–"
