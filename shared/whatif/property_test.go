@@ -78,6 +78,8 @@ func TestPropertySimulationIsWhatHappens(t *testing.T) {
 		defer os.RemoveAll(folder)
 		w := newWorld(t, folder)
 		defer w.store.Close()
+		// Where a license counts hosts, they are looked at, and so on record.
+		w.configure(license.Configuration{ID: "lic-h", Name: "hosts", CountingType: license.CountCore})
 		licenses := rapid.IntRange(1, 3).Draw(t, "licenses")
 		for n := range licenses {
 			w.configure(anyLicense(t, n))

@@ -119,11 +119,8 @@ func newSimulation(w World, p Plan, now time.Time) *simulation {
 // size.
 func (s *simulation) fold(l *ledger.License, b ledger.Batch, now time.Time) *ledger.License {
 	l, _ = ledger.Fold(l, b, now, s.w.Catalog)
-	if b.Partial {
-		return l
-	}
 	for range len(l.Entries) + 1 {
-		if !l.Unsettled {
+		if !l.Unsettled || b.Partial { // more follows
 			break
 		}
 		l, _ = ledger.Fold(l, ledger.Batch{}, now, s.w.Catalog)
@@ -164,10 +161,8 @@ func (s *simulation) configure(wanted license.Configuration) error {
 		return err
 	}
 	sc.changed = true
-	more := slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Since.Equal(c.UpdatedAt) })
-	l := s.fold(sc.after, ledger.Batch{Configuration: &c, By: "simulation", Partial: more && !sc.made}, s.now)
-	l = s.claim(l, s.onRecord(&c), s.now)
-	sc.after = s.fold(l, ledger.Batch{}, s.now)
+	l := s.fold(sc.after, ledger.Batch{Configuration: &c, By: c.UpdatedBy}, s.now)
+	sc.after = s.claim(l, s.onRecord(&c), s.now)
 	return nil
 }
 
