@@ -207,6 +207,9 @@ func TestExplainSaysHow(t *testing.T) {
 func TestHelpAndCompletion(t *testing.T) {
 	t.Parallel()
 	for _, c := range rootCommand().Commands() {
+		if c.Name() == "scan" { // its help is the program's
+			continue
+		}
 		if c.Short == "" {
 			t.Errorf("%s has no help", c.Name())
 		}
