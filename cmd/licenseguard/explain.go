@@ -164,13 +164,27 @@ func answerWords(l *ledger.License, e *ledger.Entry, m *ledger.Member, now time.
 	answer := l.Answer(e, m, now)
 	switch {
 	case m.Answered != "":
-		return m.Answered
+		return answeredWords(ledger.Done(m.Answered))
 	case answer.Wanted() && answer.Mode == license.Observe:
 		return fmt.Sprintf("none, because it observes; it would %s: %s", answer.Action, answer.Why)
 	case answer.Wanted():
 		return fmt.Sprintf("%s (mode %s) not before %s: %s", answer.Action, answer.Mode, stamp(answer.NotBefore), answer.Why)
 	default:
 		return answer.Why
+	}
+}
+
+// answeredWords says what was done; of what has no words here, its own.
+func answeredWords(done ledger.Done) string {
+	switch done {
+	case ledger.DoneWouldStop:
+		return "would-stop: said that it would be stopped, and nothing done, because it observes"
+	case ledger.DoneWouldTag:
+		return "would-tag: said that it would be tagged, and nothing done, because it observes"
+	case ledger.DoneUndone:
+		return "undone: a person took the answer back"
+	default:
+		return string(done)
 	}
 }
 
