@@ -92,6 +92,12 @@ func (c Configuration) Normalized() (Configuration, error) {
 	if len(c.Rules) == 0 {
 		c.Rules = []RuleVersion{{}}
 	}
+	c.Associations = slices.Clone(c.Associations)
+	for i := range c.Associations {
+		if a := &c.Associations[i]; a.Kind == BySpecification {
+			a.Value = CanonicalARN(a.Value)
+		}
+	}
 	c.Rules = slices.Clone(c.Rules)
 	for i := range c.Rules {
 		parsed, text, err := ParseRules(c.CountingType, c.Rules[i].Text)

@@ -352,7 +352,7 @@ func (a association) association() (license.Association, error) {
 	for _, one := range []license.Association{
 		{Kind: license.ByAMI, Value: a.AMI}, {Kind: license.ByLaunchTemplate, Value: a.LaunchTemplate},
 		{Kind: license.ByInstance, Value: a.Instance}, {Kind: license.ByHost, Value: a.Host}, {Kind: license.ByTag, Value: a.Tag},
-		{Kind: license.BySpecification, Value: license.CanonicalARN(a.LicenseConfiguration)},
+		{Kind: license.BySpecification, Value: a.LicenseConfiguration},
 	} {
 		if one.Value != "" {
 			out = append(out, one)

@@ -13,8 +13,8 @@ import (
 type Outcome struct {
 	At       time.Time // when it is looked at
 	Launches []Fit     `json:",omitempty"` // in the order of the plan
-	// Licenses are those that the plan changes or launches into, and those in which
-	// something stands otherwise, in the order of their ids.
+	// Licenses are those that the plan changes or launches into, in the order of their
+	// ids. In the others nothing stands otherwise.
 	Licenses []Effect
 }
 
@@ -68,9 +68,13 @@ func Simulate(w World, p Plan, now time.Time) (Outcome, error) {
 		}
 	}
 	for i := range s.scenes {
-		s.scenes[i].after = s.advance(s.scenes[i].after)
+		if sc := &s.scenes[i]; sc.changed {
+			sc.after = s.advance(sc.after)
+		} else {
+			sc.after = sc.before
+		}
 	}
-	s.launch(p.Instances(s.at))
+	s.launch(p)
 	return s.outcome(p), nil
 }
 
@@ -239,20 +243,23 @@ func (s *simulation) claim(l *ledger.License, claims []ledger.Claim, now time.Ti
 	return l
 }
 
-// launch launches instances into the licenses that apply to them.
-func (s *simulation) launch(instances []license.Instance) {
-	if len(instances) == 0 {
-		return
-	}
+// launch launches the plan's instances into the licenses that apply to them.
+func (s *simulation) launch(p Plan) {
 	configurations := s.configurations()
 	claims := make(map[string][]ledger.Claim)
-	for _, in := range instances {
-		host := s.host(in)
-		for _, h := range license.Associate(configurations, in, nil, s.at) {
+	instances := p.Instances(s.at)
+	for _, l := range p.Launches {
+		group := instances[:l.Count]
+		instances = instances[l.Count:]
+		host, guard := s.host(group[0]), ledger.GuardOf(group[0], s.w.Catalog) // they are all alike
+		for _, h := range license.Associate(configurations, group[0], nil, s.at) {
 			i := slices.IndexFunc(configurations, func(c license.Configuration) bool { return c.ID == h.ConfigurationID })
-			claims[h.ConfigurationID] = append(claims[h.ConfigurationID], ledger.Claim{
-				Instance: in, Host: host, Generation: ledger.Generation{Launch: in.LaunchTime, Rank: in.State.Rank()}, Known: s.at,
-				Guard: ledger.GuardOf(in, s.w.Catalog), Observed: s.at, Happened: s.at, Held: &h, Offered: offered(&configurations[i], h)})
+			since := offered(&configurations[i], h)
+			for _, in := range group {
+				claims[h.ConfigurationID] = append(claims[h.ConfigurationID], ledger.Claim{
+					Instance: in, Host: host, Generation: ledger.Generation{Launch: in.LaunchTime, Rank: in.State.Rank()}, Known: s.at,
+					Guard: guard, Observed: s.at, Happened: s.at, Held: &h, Offered: since})
+			}
 		}
 	}
 	for i := range s.scenes {
@@ -269,6 +276,9 @@ func (s *simulation) outcome(p Plan) Outcome {
 	applies, unfit := make(map[license.ResourceID]bool), make(map[license.ResourceID]bool)
 	for i := range s.scenes {
 		sc := &s.scenes[i]
+		if sc.launched == 0 && !sc.changed {
+			continue
+		}
 		e := sc.effect(s.at, s.w.Catalog)
 		for _, c := range e.Changes {
 			if !c.New {
@@ -281,9 +291,7 @@ func (s *simulation) outcome(p Plan) Outcome {
 				unfit[c.Instance] = true
 			}
 		}
-		if e.Launched > 0 || e.Changed || len(e.Changes) > 0 {
-			out.Licenses = append(out.Licenses, e)
-		}
+		out.Licenses = append(out.Licenses, e)
 	}
 	instances := p.Instances(s.at)
 	for _, l := range p.Launches {

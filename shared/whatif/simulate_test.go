@@ -432,3 +432,23 @@ func TestChanged(t *testing.T) {
 		t.Errorf("nothing changed, and yet %v", rows(same))
 	}
 }
+
+// TestAsManyAsAPlanMay: they fill more pages than one commit of the ledger writes.
+func TestAsManyAsAPlanMay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, t.TempDir())
+	c := vcpus(701)
+	c.CountingType = license.CountInstance
+	w.configure(c)
+	w.after(time.Minute)
+	w.sweep(running(1, "m5.large", "ami-1"))
+	w.after(time.Hour)
+	got, err := whatif.Simulate(w.record(), launches(whatif.MaxInstances, "m5.large"), w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := got.Licenses[0]
+	if of(e.Before) != (numbers{1, 1, 0, 0}) || of(e.After) != (numbers{1001, 701, 300, 0}) || e.Fit != 700 || got.Launches[0].Fit != 700 || len(e.Changes) != 1000 {
+		t.Errorf("%v → %v, %d fit, %d changes", of(e.Before), of(e.After), e.Fit, len(e.Changes))
+	}
+}
