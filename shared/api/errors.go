@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -61,6 +62,18 @@ var members = map[string]string{
 	"products": "ProductInformationList",
 }
 
+// wireName is the name of a field, or of what is in it, as clients know it.
+func wireName(field string) string {
+	outer := field
+	if i := strings.IndexAny(field, "[."); i >= 0 {
+		outer = field[:i]
+	}
+	if name := members[outer]; name != "" {
+		return name + field[len(outer):]
+	}
+	return field
+}
+
 // failure translates an error into what the client is told.
 func failure(err error) *Error {
 	var (
@@ -79,12 +92,7 @@ func failure(err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &field):
-		if name := members[field.Field]; name != "" {
-			copied := *field
-			copied.Field = name
-			return invalid("%v", &copied)
-		}
-		return invalid("%v", field)
+		return invalid("%v", &license.FieldError{Field: wireName(field.Field), Value: field.Value, Want: field.Want})
 	case errors.As(err, &rule):
 		return invalid("LicenseRules: %v", rule)
 	case errors.As(err, &changed):
