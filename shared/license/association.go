@@ -4,26 +4,31 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Association is one way in which a configuration applies to resources.
 type Association struct {
 	Kind  AssociationKind
-	Value string // an AWS id; for a tag "key" or "key=value", where value may hold * and ?
+	Value string // an AWS id or ARN; for a tag "key" or "key=value", where value may hold * and ?
 	Since time.Time
 }
 
 // AssociationKind is what an association looks at.
 type AssociationKind string
 
-// The kinds of association. Tag is licenseguard's own.
+// The kinds of association. Tag is licenseguard's own. BySpecification is for what
+// an instance names itself: the configuration of AWS License Manager with which it
+// was launched, or which was put on it since. So a configuration that was taken
+// over from there goes on under its old ARN.
 const (
 	ByAMI            AssociationKind = "ami"
 	ByLaunchTemplate AssociationKind = "launch-template"
 	ByInstance       AssociationKind = "instance"
 	ByHost           AssociationKind = "host"
 	ByTag            AssociationKind = "tag"
+	BySpecification  AssociationKind = "license-specification"
 )
 
 // Inherited reports whether a resource keeps the association that it got at
@@ -39,14 +44,16 @@ var associationForm = map[AssociationKind]struct {
 	ByLaunchTemplate: {regexp.MustCompile(`^lt-[0-9a-f]{8,17}$`), "a launch template id such as lt-0123456789abcdef0"},
 	ByInstance:       {regexp.MustCompile(`^i-[0-9a-f]{8,17}$`), "an instance id such as i-0123456789abcdef0"},
 	ByHost:           {regexp.MustCompile(`^h-[0-9a-f]{8,17}$`), "a Dedicated Host id such as h-0123456789abcdef0"},
-	ByTag:            {regexp.MustCompile(`^[^=*?\x00-\x1f]{1,128}(=[^\x00-\x1f]{0,256})?$`), "key or key=value; only the value may hold * and ?"},
+	BySpecification: {regexp.MustCompile(`^arn:aws[a-z-]*:license-manager:[a-z0-9-]+:[0-9]{12}:license-configuration[:/]lic-[0-9a-zA-Z]{1,64}$`),
+		"the ARN of a license configuration such as arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef"},
+	ByTag: {regexp.MustCompile(`^[^=*?\x00-\x1f]{1,128}(=[^\x00-\x1f]{0,256})?$`), "key or key=value; only the value may hold * and ?"},
 }
 
 // Validate returns a *FieldError when the association can match nothing.
 func (a Association) Validate() error {
 	known, ok := associationForm[a.Kind]
 	if !ok {
-		return &FieldError{Field: "associations", Value: string(a.Kind), Want: "the kinds are ami, launch-template, instance, host and tag"}
+		return &FieldError{Field: "associations", Value: string(a.Kind), Want: "the kinds are ami, launch-template, instance, host, tag and license-specification"}
 	}
 	if !known.form.MatchString(a.Value) {
 		return &FieldError{Field: "associations." + string(a.Kind), Value: a.Value, Want: "give " + known.want}
@@ -70,9 +77,29 @@ func (a Association) Matches(in Instance) bool {
 		key, pattern, hasValue := cutTag(a.Value)
 		value, ok := in.Tags[key]
 		return ok && (!hasValue || matchesWildcard(pattern, value))
+	case BySpecification:
+		return slices.ContainsFunc(in.Specifications, func(arn string) bool { return sameARN(arn, a.Value) })
 	default:
 		return false
 	}
+}
+
+// sameARN reports whether two ARNs name one license configuration. Both spellings
+// are met: AWS writes license-configuration:lic-…, some of its examples
+// license-configuration/lic-….
+func sameARN(a, b string) bool { return a != "" && CanonicalARN(a) == CanonicalARN(b) }
+
+// CanonicalARN returns a license configuration's ARN as AWS writes it.
+func CanonicalARN(arn string) string {
+	return strings.Replace(arn, ":license-configuration/lic-", ":license-configuration:lic-", 1)
+}
+
+// AnswersTo reports whether an ARN is the configuration's own, or that of one which
+// it goes on for: see BySpecification.
+func (c *Configuration) AnswersTo(arn string) bool {
+	return sameARN(arn, c.ARN) || slices.ContainsFunc(c.Associations, func(a Association) bool {
+		return a.Kind == BySpecification && sameARN(arn, a.Value)
+	})
 }
 
 func cutTag(s string) (key, pattern string, hasValue bool) {
@@ -99,8 +126,8 @@ type Held struct {
 // configurations, at most one of each: the recorded one while it holds or is
 // inherited, else what matches now, of several the one that will be inherited.
 // A new one holds since the later of the association's and the launch's
-// beginning, one by a tag, which can come at any time, since now at the
-// earliest. held are the
+// beginning, one by a tag or a specification, which can come at any time, since
+// now at the earliest. held are the
 // ones recorded so far; now is the start of the observation. The result is in
 // the order of the configurations.
 func Associate(configurations []Configuration, in Instance, held []Held, now time.Time) []Held {
@@ -147,7 +174,7 @@ func (c *Configuration) offers(kind AssociationKind, value string) bool {
 // begin returns since when an instance has the association that now matches.
 func (a *Association) begin(in Instance, now time.Time) time.Time {
 	since := in.LaunchTime
-	if a.Kind == ByTag || since.IsZero() {
+	if a.Kind == ByTag || a.Kind == BySpecification || since.IsZero() {
 		since = now
 	}
 	if a.Since.After(since) { // also after now: facts on record meet a new association

@@ -21,6 +21,8 @@ func instance() license.Instance {
 		ID: license.NewResourceID("123456789012", "us-east-1", "i-0123456789abcdef0"), Type: "m5.large", State: license.Running,
 		LaunchTime: launch, ImageID: "ami-1", HostID: "h-0123456789abcdef0",
 		Tags: map[string]string{license.TagLaunchTemplate: "lt-0123456789abcdef0", "product": "sql/enterprise", "empty": ""},
+		Specifications: []string{"arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-a",
+			"arn:aws:license-manager:us-east-1:123456789012:license-configuration/lic-b"},
 	}
 }
 
@@ -55,6 +57,12 @@ func TestAssociationMatches(t *testing.T) {
 		{license.ByTag, "empty=?", false},
 		{license.ByTag, "missing", false},
 		{license.ByTag, "missing=*", false},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-a", true},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration/lic-a", true},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-b", true},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-c", false},
+		{license.BySpecification, "arn:aws:license-manager:eu-west-1:123456789012:license-configuration:lic-a", false},
+		{license.BySpecification, "", false},
 		{"nonsense", "ami-1", false},
 	}
 	for _, tt := range tests {
@@ -117,6 +125,11 @@ func TestAssociationValidate(t *testing.T) {
 		{license.ByTag, "=sql", false},
 		{license.ByTag, "", false},
 		{license.ByTag, "a\nb", false},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef", true},
+		{license.BySpecification, "arn:aws-us-gov:license-manager:us-gov-west-1:123456789012:license-configuration/lic-1", true},
+		{license.BySpecification, "lic-0123456789abcdef0123456789abcdef", false},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:report-generator:r-1", false},
+		{license.BySpecification, "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1 ", false},
 		{"", "x", false},
 		{"AMI", "ami-1", false},
 	} {
@@ -217,5 +230,57 @@ func TestAssociateSeveralConfigurations(t *testing.T) {
 	}
 	if got, want := got[2].String(), "launch-template lt-0123456789abcdef0 (inherited at launch)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestSpecifications: an association by what the instance names itself is new when
+// it is first seen, as a tag is, and ends with it.
+func TestSpecifications(t *testing.T) {
+	t.Parallel()
+	const old = "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-a"
+	c := license.Configuration{ID: "lic-1", ARN: "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1",
+		Associations: []license.Association{{Kind: license.BySpecification, Value: old, Since: t0}}}
+	held := license.Associate([]license.Configuration{c}, instance(), nil, look)
+	want := []license.Held{{ConfigurationID: "lic-1", Kind: license.BySpecification, Value: old, Since: look}}
+	if diff := cmp.Diff(want, held); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	bare := instance()
+	bare.Specifications = nil
+	if left := license.Associate([]license.Configuration{c}, bare, held, look); len(left) > 0 {
+		t.Errorf("it does not name it any more, and holds %v", left)
+	}
+	given := c
+	given.Associations = nil
+	if left := license.Associate([]license.Configuration{given}, instance(), held, look); len(left) > 0 {
+		t.Errorf("the configuration gave it up, and it is inherited: %v", left)
+	}
+}
+
+func TestAnswersTo(t *testing.T) {
+	t.Parallel()
+	const arn = "arn:aws:license-manager:us-east-1:123456789012:license-configuration"
+	c := license.Configuration{ARN: arn + ":lic-1", Associations: []license.Association{
+		{Kind: license.BySpecification, Value: arn + ":lic-2"}, {Kind: license.ByTag, Value: arn + ":lic-3"}}}
+	for given, want := range map[string]bool{
+		arn + ":lic-1": true, arn + "/lic-1": true, arn + ":lic-2": true, arn + "/lic-2": true,
+		arn + ":lic-3": false, arn + ":lic-": false, arn + "lic-1": false, "": false, "lic-1": false, arn + ":LIC-1": false,
+	} {
+		if got := c.AnswersTo(given); got != want {
+			t.Errorf("%q: %t, want %t", given, got, want)
+		}
+	}
+	if (&license.Configuration{}).AnswersTo("") {
+		t.Error("no ARN answers to none")
+	}
+}
+
+func TestSpecificationsOfAnInstance(t *testing.T) {
+	t.Parallel()
+	if got := license.Specifications([]string{"", ""}); got != nil {
+		t.Errorf("%v, want nil: stores do not tell it from none", got)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, license.Specifications([]string{"b", "", "a", "b"})); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -2,6 +2,7 @@ package license
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -127,6 +128,22 @@ type Instance struct {
 	StopProtected  bool         // known only after a direct look; see enforce
 	TypeFacts      InstanceType // looked up, for a type that the catalogue lacks
 	UsageOperation string       // e.g. "RunInstances:0002" (Windows, license included)
+	// Specifications are the ARNs of the license configurations of AWS License
+	// Manager that EC2 shows for the instance, ascending.
+	Specifications []string
+}
+
+// Specifications returns the ARNs as an Instance has them: ascending, each once,
+// nil for none.
+func Specifications(arns []string) []string {
+	var out []string
+	for _, arn := range arns {
+		if arn != "" {
+			out = append(out, arn)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // CPUOptions are the cores and threads that an instance runs with. The zero

@@ -99,6 +99,9 @@ type association struct {
 	Instance       string `yaml:"instance"`
 	Host           string `yaml:"host"`
 	Tag            string `yaml:"tag"`
+	// LicenseConfiguration is the ARN of one in AWS License Manager that this license
+	// goes on for: what names it in EC2 is counted here.
+	LicenseConfiguration string `yaml:"licenseConfiguration"`
 }
 
 type enforcement struct {
@@ -349,13 +352,14 @@ func (a association) association() (license.Association, error) {
 	for _, one := range []license.Association{
 		{Kind: license.ByAMI, Value: a.AMI}, {Kind: license.ByLaunchTemplate, Value: a.LaunchTemplate},
 		{Kind: license.ByInstance, Value: a.Instance}, {Kind: license.ByHost, Value: a.Host}, {Kind: license.ByTag, Value: a.Tag},
+		{Kind: license.BySpecification, Value: license.CanonicalARN(a.LicenseConfiguration)},
 	} {
 		if one.Value != "" {
 			out = append(out, one)
 		}
 	}
 	if len(out) != 1 {
-		return license.Association{}, errors.New("associations: each entry names one of ami, launchTemplate, instance, host, tag")
+		return license.Association{}, errors.New("associations: each entry names one of ami, launchTemplate, instance, host, tag, licenseConfiguration")
 	}
 	return out[0], nil
 }

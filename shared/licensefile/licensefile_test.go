@@ -35,6 +35,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"deep dashes", "licenses:\n" + strings.Repeat("- ", 100_000), "nested more than"},
 		{"a name that turns the writing", "licenses:\n  - {name: \"A\u202e\", countingType: Instance}\n", "printable"},
 		{"a key of a tag is no pattern", one("associations: [{tag: \"*\"}]"), "only the value may hold"},
+		{"an alias that is no ARN", one("associations: [{licenseConfiguration: lic-1}]"), "give the ARN of a license configuration"},
+		{"two things at once", one("associations: [{ami: ami-1, tag: a}]"), "each entry names one of"},
 		{"a tag too long", one("tags: {a: " + strings.Repeat("x", 257) + "}"), "tags"},
 		{"half a grace", one("enforcement: {grace: 3 days}"), `enforcement.grace is "3 days": give a time such as`},
 		{"a grace of months", one("enforcement: {grace: 721h}"), `enforcement.grace is "721h0m0s": give 0s to 720h`},
@@ -133,7 +135,10 @@ func TestTagsOfAFileAreSettings(t *testing.T) {
       licenseguard:hours: Sat+Sun 08:00-18:00 UTC
       licenseguard:alert-at: 90 50
       licenseguard:associate-tag: Software=oracle@.
-    associations: [ami: ami-1, tag: "Software=oracle*"]
+    associations:
+      - ami: ami-1
+      - tag: "Software=oracle*"
+      - licenseConfiguration: arn:aws:license-manager:us-east-1:123456789012:license-configuration/lic-0
     thresholds: [90, 50]
     enforcement: {mode: stop, grace: 48h, hours: "Sat,Sun 08:00-18:00 UTC"}
 `), "123456789012", "us-east-1")
@@ -146,10 +151,11 @@ func TestTagsOfAFileAreSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, diff := range map[string]string{
-		"enforcement":  cmp.Diff(e, c.Enforcement),
-		"thresholds":   cmp.Diff([]int{50, 90}, c.Thresholds),
-		"associations": cmp.Diff([]license.Association{{Kind: license.ByAMI, Value: "ami-1"}, {Kind: license.ByTag, Value: "Software=oracle*"}}, c.Associations),
-		"tags":         cmp.Diff("me", c.Tags["owner"]),
+		"enforcement": cmp.Diff(e, c.Enforcement),
+		"thresholds":  cmp.Diff([]int{50, 90}, c.Thresholds),
+		"associations": cmp.Diff([]license.Association{{Kind: license.ByAMI, Value: "ami-1"}, {Kind: license.ByTag, Value: "Software=oracle*"},
+			{Kind: license.BySpecification, Value: "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0"}}, c.Associations),
+		"tags": cmp.Diff("me", c.Tags["owner"]),
 	} {
 		if diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)

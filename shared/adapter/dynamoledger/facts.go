@@ -1,7 +1,6 @@
 package dynamoledger
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,8 +14,9 @@ import (
 )
 
 // factsFormat is the version of packed facts. A reader refuses what it does not
-// know; it knows format 1, which had no launcher.
-const factsFormat = 2
+// know; it knows format 1, which had no launcher, and format 2, which had no
+// specifications.
+const factsFormat = 3
 
 // packedFacts is what is kept of ledger.Facts beside the key: without names and
 // with short times, because a write is billed by the KB and the facts are most
@@ -50,6 +50,8 @@ type packedFacts struct {
 	FirstSeen   int64
 	EventID     string
 	LaunchedBy  string
+	// Specifications came with format 3.
+	Specifications []string
 }
 
 type packedHeld struct {
@@ -79,7 +81,7 @@ func factsItem(f *ledger.Facts) (item, error) {
 		Spot: in.Spot, Persistent: in.SpotPersistent, ManagedBy: in.ManagedBy, RootIsStore: in.RootIsStore, Protected: in.StopProtected,
 		Usage: in.UsageOperation, Generation: milli(f.Generation.Launch), Rank: f.Generation.Rank, Guard: f.Guard,
 		Observed: milli(f.Observed), FirstSeen: milli(f.FirstSeen), EventID: f.EventID,
-		LaunchedBy: f.LaunchedBy,
+		LaunchedBy: f.LaunchedBy, Specifications: in.Specifications,
 	}
 	if in.TypeFacts != (license.InstanceType{}) {
 		p.TypeFacts = &in.TypeFacts
@@ -120,7 +122,7 @@ func factsOf(it item) (f ledger.Facts, err error) {
 			ID: license.ResourceID(scope + "/" + textOf(it, "SK")), Type: p.Type, State: p.State, LaunchTime: fromMilli(p.Launch),
 			StoppedAt: fromMilli(p.StoppedAt), ImageID: p.Image, Tenancy: p.Tenancy, HostID: p.HostID,
 			CPUOptions: license.CPUOptions{Cores: p.Cores, ThreadsPerCore: p.Threads}, Tags: p.Tags, Spot: p.Spot, SpotPersistent: p.Persistent,
-			ManagedBy: p.ManagedBy, RootIsStore: p.RootIsStore, StopProtected: p.Protected, UsageOperation: p.Usage,
+			ManagedBy: p.ManagedBy, RootIsStore: p.RootIsStore, StopProtected: p.Protected, UsageOperation: p.Usage, Specifications: p.Specifications,
 		},
 		Generation: ledger.Generation{Launch: fromMilli(p.Generation), Rank: p.Rank}, Guard: p.Guard,
 		Observed: fromMilli(p.Observed), FirstSeen: fromMilli(p.FirstSeen), EventID: p.EventID, LaunchedBy: p.LaunchedBy,
@@ -138,22 +140,29 @@ func factsOf(it item) (f ledger.Facts, err error) {
 	return f, nil
 }
 
-// upgraded makes packed facts of format 1 those of today, and leaves all others
-// as they are.
+// added are the fields that a format lacks, in CBOR: those that came after it.
+var added = map[byte][]cbor.RawMessage{1: {emptyText, null}, 2: {null}}
+
+var (
+	emptyText = cbor.RawMessage{0x60}
+	null      = cbor.RawMessage{0xf6}
+)
+
+// upgraded makes packed facts of an earlier format those of today, and leaves all
+// others as they are.
 func upgraded(data []byte) []byte {
 	var fields []cbor.RawMessage
-	if err := decoding.Unmarshal(data, &fields); err != nil || len(fields) == 0 || !bytes.Equal(fields[0], packedFormat(1)) {
+	if err := decoding.Unmarshal(data, &fields); err != nil || len(fields) == 0 || len(fields[0]) != 1 || added[fields[0][0]] == nil {
 		return data // the decoder says what is wrong
 	}
+	more := added[fields[0][0]]
 	fields[0] = packedFormat(factsFormat)
-	out, err := cbor.Marshal(append(fields, cbor.RawMessage{emptyText}))
+	out, err := cbor.Marshal(append(fields, more...))
 	if err != nil {
 		return data
 	}
 	return out
 }
-
-const emptyText = 0x60 // in CBOR
 
 // packedFormat is a format's number in CBOR, where a small one is its own byte.
 func packedFormat(n byte) cbor.RawMessage { return cbor.RawMessage{n} }

@@ -40,7 +40,7 @@ func TestFactsKeepEveryField(t *testing.T) {
 // table; a later version's are not.
 func TestFactsOfOtherFormats(t *testing.T) {
 	t.Parallel()
-	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large"},
+	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large", Specifications: []string{"arn"}},
 		EventID: "e-1", LaunchedBy: "alice (user)"}
 	stored := func(change func(fields []cbor.RawMessage) []cbor.RawMessage) item {
 		it, err := factsItem(&want)
@@ -58,19 +58,25 @@ func TestFactsOfOtherFormats(t *testing.T) {
 		it["Facts"] = binary(data)
 		return it
 	}
-	got, err := factsOf(stored(func(fields []cbor.RawMessage) []cbor.RawMessage {
-		fields[0] = cbor.RawMessage{1}
-		return fields[:len(fields)-1]
-	}))
 	earlier := want
-	earlier.LaunchedBy = ""
-	if diff := cmp.Diff(earlier, got); diff != "" || err != nil {
-		t.Errorf("format 1: %v\n%s", err, diff)
+	for format := byte(2); format > 0; format-- {
+		got, err := factsOf(stored(func(fields []cbor.RawMessage) []cbor.RawMessage {
+			fields[0] = cbor.RawMessage{format}
+			return fields[:len(fields)-int(3-format)]
+		}))
+		if earlier.Instance.Specifications = nil; format == 1 {
+			earlier.LaunchedBy = ""
+		}
+		if diff := cmp.Diff(earlier, got); diff != "" || err != nil {
+			t.Errorf("format %d: %v\n%s", format, err, diff)
+		}
 	}
 	for name, it := range map[string]item{
-		"a later format":          stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{3}; return fields }),
-		"format 1 and a launcher": stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{1}; return fields }),
-		"a field too few":         stored(func(fields []cbor.RawMessage) []cbor.RawMessage { return fields[1:] }),
+		"a later format":              stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{4}; return fields }),
+		"format 1 and a launcher":     stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{1}; return fields }),
+		"format 2 and specifications": stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{2}; return fields }),
+		"no format":                   stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{0x60}; return fields }),
+		"a field too few":             stored(func(fields []cbor.RawMessage) []cbor.RawMessage { return fields[1:] }),
 	} {
 		if _, err := factsOf(it); err == nil {
 			t.Errorf("%s was read", name)

@@ -147,11 +147,12 @@ func TestTranslateInstance(t *testing.T) {
 			CpuOptions: &types.CpuOptions{CoreCount: aws.Int32(2), ThreadsPerCore: aws.Int32(1)},
 			Tags:       []types.Tag{{Key: aws.String("Name"), Value: &hostile}, {Key: aws.String("empty")}}, InstanceLifecycle: "spot",
 			Operator:       &types.OperatorResponse{Managed: aws.Bool(true), Principal: aws.String("eks.amazonaws.com")},
+			Licenses:       []types.LicenseConfiguration{{LicenseConfigurationArn: aws.String("arn:b")}, {}, {LicenseConfigurationArn: aws.String("arn:a")}, {LicenseConfigurationArn: aws.String("arn:b")}},
 			RootDeviceType: "instance-store", UsageOperation: aws.String("RunInstances:0002"),
 		}, license.Instance{
 			ID: id, Type: "m5.large", State: license.Running, ImageID: "ami-1", LaunchTime: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
 			Tenancy: license.TenancyDedicatedHost, HostID: "h-1", CPUOptions: license.CPUOptions{Cores: 2, ThreadsPerCore: 1},
-			Tags: map[string]string{"Name": hostile, "empty": ""}, Spot: true, ManagedBy: "eks.amazonaws.com", RootIsStore: true, UsageOperation: "RunInstances:0002",
+			Tags: map[string]string{"Name": hostile, "empty": ""}, Spot: true, ManagedBy: "eks.amazonaws.com", Specifications: []string{"arn:a", "arn:b"}, RootIsStore: true, UsageOperation: "RunInstances:0002",
 		}},
 		{"stopped by a person", types.Instance{State: &types.InstanceState{Name: "stopped"}, StateTransitionReason: aws.String("User initiated (2026-01-01 12:00:00 GMT)"),
 			Placement: &types.Placement{Tenancy: "default"}},

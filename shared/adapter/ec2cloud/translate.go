@@ -56,6 +56,11 @@ func instanceOf(s track.Scope, i *types.Instance) (license.Instance, bool) {
 		UsageOperation: aws.ToString(i.UsageOperation),
 		ManagedBy:      managerOf(i.Operator),
 	}
+	var arns []string
+	for _, l := range i.Licenses {
+		arns = append(arns, aws.ToString(l.LicenseConfigurationArn))
+	}
+	in.Specifications = license.Specifications(arns)
 	if i.State != nil {
 		in.State = license.State(i.State.Name)
 	}

@@ -40,6 +40,9 @@ type describedInstance struct {
 		Managed   bool
 		Principal string
 	}
+	Licenses []struct {
+		ARN string `json:"LicenseConfigurationArn"`
+	}
 }
 
 type describedHosts struct {
@@ -160,6 +163,11 @@ func (d *describedInstance) instance(owner string) (in license.Instance, region 
 		ImageID: d.ImageID, Tenancy: tenancy, HostID: d.Placement.HostID, Tags: tagMap(d.Tags), Spot: d.Lifecycle == "spot",
 		RootIsStore: d.RootDevice == "instance-store", UsageOperation: d.UsageOp,
 	}
+	var arns []string
+	for _, l := range d.Licenses {
+		arns = append(arns, l.ARN)
+	}
+	in.Specifications = license.Specifications(arns)
 	if d.Operator.Managed {
 		in.ManagedBy = d.Operator.Principal
 	}
