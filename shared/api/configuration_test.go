@@ -128,6 +128,28 @@ func TestFormsOfARNs(t *testing.T) {
 	}
 }
 
+// A configuration that goes on for one of AWS's answers to the ARN that that one had,
+// also after its end.
+func TestForeignARN(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const foreign = "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef"
+	o, err := w.h.Registrar.Create(t.Context(), license.Configuration{Name: "A", CountingType: license.CountVCPU, Enforcement: license.DefaultEnforcement(),
+		Associations: []license.Association{{Kind: license.BySpecification, Value: foreign}}}, "import")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := o.License.Configuration.ARN
+	if got := w.get(foreign)["LicenseConfigurationArn"]; got != own {
+		t.Errorf("it answers as %v, want %v", got, own)
+	}
+	w.do("UpdateLicenseConfiguration", object{"LicenseConfigurationArn": foreign, "LicenseCount": 5})
+	w.do("DeleteLicenseConfiguration", object{"LicenseConfigurationArn": foreign}) // nothing uses it
+	if n := len(w.history(foreign)); n != 3 {
+		t.Errorf("%d versions, want 3", n)
+	}
+}
+
 // What clients send again and again makes no versions, and rules stay byte for byte.
 func TestUpdateThatChangesNothing(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
 )
@@ -239,7 +240,7 @@ func listGenerators(c *call, in *listFilteredInput) (listGeneratorsOutput, error
 	for _, g := range all {
 		fits := true
 		for _, f := range in.Filters {
-			fits = fits && contains(g.Configurations, canonical(f.Values[0]))
+			fits = fits && contains(g.Configurations, license.CanonicalARN(f.Values[0]))
 		}
 		if fits {
 			passing = append(passing, g)
