@@ -225,7 +225,7 @@ func TestFailuresArePagedAndBounded(t *testing.T) {
 	w := newWorld(t)
 	arn := w.create(object{})
 	for i := range 1003 {
-		err := w.store.PutDocument(t.Context(), ledger.Document{Kind: ledger.AssociationFailure, Revision: 1, Data: []byte(`{"Resource":"123456789012/us-east-1/i-0123456789abcdef0"}`),
+		err := w.store.PutDocument(t.Context(), ledger.Document{Kind: ledger.AssociationFailure, Revision: 1, Data: []byte(`{"Resource":"123456789012/us-east-1/i-0123456789abcdef0","At":"2026-11-01T00:00:00Z"}`),
 			ID: fmt.Sprintf("%s#%013d#i-0", w.id(arn), i)})
 		if err != nil {
 			t.Fatal(err)

@@ -84,6 +84,7 @@ func (w *world) send(r *http.Request) (int, http.Header, object) {
 	if err := json.Unmarshal(data, &out); err != nil {
 		w.t.Fatalf("%s: the answer is no JSON object: %q", r.Header.Get("X-Amz-Target"), data)
 	}
+	conform(w.t, r.Header.Get("X-Amz-Target"), recorder.Code, out)
 	return recorder.Code, recorder.Header(), out
 }
 
