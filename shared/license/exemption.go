@@ -100,6 +100,20 @@ func (c *Configuration) ExemptSince(instance ResourceID, since time.Time) bool {
 	return false
 }
 
+// Undone tells until when undos leave or left instances alone: a start before that is
+// no launch to any license, also to one that began to apply only after the undo.
+func Undone(configurations []Configuration) map[ResourceID]time.Time {
+	until := make(map[ResourceID]time.Time)
+	for i := range configurations {
+		for _, x := range configurations[i].Exemptions {
+			if x.Undo && x.End().After(until[x.Instance]) {
+				until[x.Instance] = x.End()
+			}
+		}
+	}
+	return until
+}
+
 // WithExemption returns the configuration with one more exemption, which begins
 // now. An error is a *FieldError.
 func (c Configuration) WithExemption(e Exemption, now time.Time, by string) (Configuration, error) {

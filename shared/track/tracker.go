@@ -85,22 +85,8 @@ func (t *Tracker) refresh(ctx context.Context) (moved bool, err error) {
 	}
 	t.configurations, t.epoch, err = t.Store.Configurations(ctx)
 	t.loaded = err == nil
-	t.undone = undone(t.configurations)
+	t.undone = license.Undone(t.configurations)
 	return true, err
-}
-
-// undone tells until when undos leave or left instances alone: a start before that is
-// no launch to any license, also to one that began to apply only after the undo.
-func undone(configurations []license.Configuration) map[license.ResourceID]time.Time {
-	until := make(map[license.ResourceID]time.Time)
-	for i := range configurations {
-		for _, x := range configurations[i].Exemptions {
-			if x.Undo && x.End().After(until[x.Instance]) {
-				until[x.Instance] = x.End()
-			}
-		}
-	}
-	return until
 }
 
 func (t *Tracker) wait(ctx context.Context, d time.Duration) error {
