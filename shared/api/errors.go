@@ -15,6 +15,7 @@ import (
 // The error types that are answered; all but the last two are of the service's model.
 const (
 	typeInvalid     = "InvalidParameterValueException"
+	typeValidation  = "ValidationException"
 	typeFilters     = "FilterLimitExceededException"
 	typeConflict    = "ConflictException"
 	typeUsage       = "LicenseUsageException"
@@ -45,6 +46,10 @@ func refusal(kind, format string, args ...any) *Error {
 
 func invalid(format string, args ...any) *Error { return refusal(typeInvalid, format, args...) }
 
+// outside is for what is outside the bounds that the model itself states. Where the
+// operation's model has no ValidationException it is answered as an invalid value.
+func outside(format string, args ...any) *Error { return refusal(typeValidation, format, args...) }
+
 func serialization(format string, args ...any) *Error {
 	return refusal(typeMalformed, format, args...)
 }
@@ -59,7 +64,7 @@ func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()
 var members = map[string]string{
 	"name": "Name", "description": "Description", "countingType": "LicenseCountingType", "licenseCount": "LicenseCount",
 	"licenseCountHardLimit": "LicenseCountHardLimit", "status": "LicenseConfigurationStatus", "tags": "Tags",
-	"products": "ProductInformationList",
+	"products": "ProductInformationList", "launches": "Launches", "configurations": "Configurations", "at": "At", "plan": "Launches and Configurations",
 }
 
 // wireName is the name of a field, or of what is in it, as clients know it.

@@ -127,9 +127,9 @@ func (w *generatorWish) check() error {
 	unreadable := func(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 	switch n := utf8.RuneCountInString(w.name); {
 	case n < 1 || n > 100 || unreadable(w.name) || strings.TrimSpace(w.name) == "":
-		return invalid("ReportGeneratorName: give 1 to 100 printable characters")
+		return outside("ReportGeneratorName: give 1 to 100 printable characters")
 	case len(w.token) < 1 || len(w.token) > 36 || strings.ContainsFunc(w.token, unicode.IsSpace):
-		return invalid("ClientToken: give 1 to 36 characters without spaces")
+		return outside("ClientToken: give 1 to 36 characters without spaces")
 	case utf8.RuneCountInString(w.description) > maxDescription || unreadable(w.description):
 		return invalid("Description: give at most %d printable characters", maxDescription)
 	case len(w.types) == 0 || len(w.types) > len(reportTypes):

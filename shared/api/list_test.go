@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,7 +237,10 @@ func TestReceivedLicenses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	equal(t, "received", w.do("ListReceivedLicenses", object{"MaxResults": 10, "Filters": []any{object{"Name": "Status", "Values": []any{"AVAILABLE"}}}}), object{"Licenses": []any{}})
-	for _, in := range []object{{"LicenseArns": []any{"x"}}, {"MaxResults": 101}, {"NextToken": "x"}, {"Filters": []any{object{"Name": "Color", "Values": []any{"x"}}}},
+	for _, in := range []object{{"LicenseArns": []any{"x"}}, {"MaxResults": 101}} {
+		w.refused("ValidationException", "ListReceivedLicenses", in)
+	}
+	for _, in := range []object{{"NextToken": "x"}, {"Filters": []any{object{"Name": "Color", "Values": []any{"x"}}}},
 		{"Filters": []any{object{"Name": "Status", "Values": []any{"x"}}}}} {
 		w.refused("InvalidParameterValueException", "ListReceivedLicenses", in)
 	}
@@ -257,7 +261,7 @@ func TestServiceSettings(t *testing.T) {
 	}
 	w.refused("InvalidParameterValueException", "UpdateServiceSettings", object{"S3BucketArn": "arn:aws:s3:::another"})
 	w.refused("InvalidParameterValueException", "UpdateServiceSettings", object{"EnabledDiscoverySourceRegions": []any{"the moon"}})
-	w.refused("InvalidParameterValueException", "UpdateServiceSettings", object{"OrganizationConfiguration": object{}})
+	w.refused("ValidationException", "UpdateServiceSettings", object{"OrganizationConfiguration": object{}})
 }
 
 func TestReportGenerators(t *testing.T) {
@@ -341,11 +345,13 @@ func TestReportGenerators(t *testing.T) {
 			in["ClientToken"], in["ReportContext"] = "fresh", object{"licenseConfigurationArns": []any{b}}
 			change(in)
 		})
-		w.refused("InvalidParameterValueException", "CreateLicenseManagerReportGenerator", in)
-		in["LicenseManagerReportGeneratorArn"] = left["LicenseManagerReportGeneratorArn"]
-		if m := w.refused("InvalidParameterValueException", "UpdateLicenseManagerReportGenerator", in); m == "" {
-			t.Error(name)
+		kind := "InvalidParameterValueException"
+		if slices.Contains([]string{"name", "long name", "no token", "long token"}, name) {
+			kind = "ValidationException"
 		}
+		w.refused(kind, "CreateLicenseManagerReportGenerator", in)
+		in["LicenseManagerReportGeneratorArn"] = left["LicenseManagerReportGeneratorArn"]
+		w.refused(kind, "UpdateLicenseManagerReportGenerator", in)
 	}
 	equal(t, "after refused updates", list(w.do("ListLicenseManagerReportGenerators", object{"MaxResults": 1}), "ReportGenerators")[0], left)
 }

@@ -114,3 +114,26 @@ func (m model) checkMembers(t testing.TB, path string, s shape, members map[stri
 		}
 	}
 }
+
+// A ValidationException is answered where the model has one, and only there.
+func TestWhoValidates(t *testing.T) {
+	t.Parallel()
+	m, err := readModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	for name, op := range m.Operations {
+		if name == "GetServiceSettings" {
+			continue // it takes nothing that could be wrong
+		}
+		_, _, out := w.post("AWSLicenseManager."+name, []byte(`{"MaxResults":0,"ReportGeneratorName":null,"OrganizationConfiguration":{}}`))
+		want := "InvalidParameterValueException"
+		if slices.Contains(op.Errors, "ValidationException") {
+			want = "ValidationException"
+		}
+		if out["__type"] != want {
+			t.Errorf("%s: %v, want %s", name, out, want)
+		}
+	}
+}
