@@ -163,3 +163,31 @@ func BenchmarkAssociations2000(b *testing.B) {
 		w.do("ListAssociationsForLicenseConfiguration", object{"LicenseConfigurationArn": arns[0]})
 	})
 }
+
+// An AMI's association looks at all facts: here of 10,000 instances, of which none
+// was launched from it.
+func BenchmarkAssociateAnAMIAmong10000Instances(b *testing.B) {
+	w, arns := crowd(b, 10, 0)
+	which := make([]int, 10_000)
+	for i := range which {
+		which[i] = i
+	}
+	w.run(license.Running, which...)
+	n := 0
+	for b.Loop() {
+		n++
+		w.do("UpdateLicenseSpecificationsForResource", w.associate(fmt.Sprintf("arn:aws:ec2:%s::image/ami-%017x", region, n), arns[n%len(arns)]))
+	}
+}
+
+func BenchmarkInventory10000(b *testing.B) {
+	w := newWorld(b)
+	which := make([]int, 10_000)
+	for i := range which {
+		which[i] = i
+	}
+	w.run(license.Running, which...)
+	for b.Loop() {
+		w.do("ListResourceInventory", object{})
+	}
+}
