@@ -33,6 +33,7 @@ func createConfiguration(c *call, in *createConfigurationInput) (configurationAR
 		Name: in.Name, Description: in.Description, CountingType: license.CountingType(in.LicenseCountingType), Count: in.LicenseCount,
 		HardLimit: in.LicenseCountHardLimit, Rules: []license.RuleVersion{{Text: in.LicenseRules}},
 		DisassociateWhenNotFound: in.DisassociateWhenNotFound, Products: productsOf(in.ProductInformationList),
+		Enforcement: license.DefaultEnforcement(),
 	}
 	var err error
 	if in.LicenseExpiry != nil {
@@ -47,7 +48,7 @@ func createConfiguration(c *call, in *createConfigurationInput) (configurationAR
 	if err != nil {
 		return configurationARN{}, err
 	}
-	if wanted, err = withTags(wanted, tags); err != nil {
+	if wanted, err = wanted.WithTags(tags); err != nil {
 		return configurationARN{}, err
 	}
 	o, err := c.Registrar.Create(c.ctx, wanted, c.by)
@@ -422,7 +423,7 @@ func tagsOf(list []tag, before map[string]string) (map[string]string, error) {
 		given[t.Key] = true
 		tags[t.Key] = t.Value
 	}
-	return tags, checkTags(tags)
+	return tags, license.ValidateTags(tags)
 }
 
 func tagList(tags map[string]string) []tag {

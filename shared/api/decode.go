@@ -35,7 +35,7 @@ var epochType = reflect.TypeFor[epoch]()
 // read fills a struct from a JSON object. Member names must be spelled as the model
 // does; what it does not know is ignored, as AWS does; null is absent. The error is a
 // SerializationException that names the member, or for one that is missing (tagged
-// api:"required") an InvalidParameterValueException.
+// api:"required") one that it is outside the model.
 func read(body []byte, into any) error {
 	var tree any
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -109,7 +109,7 @@ func assignStruct(path string, value any, v reflect.Value) error {
 				return err
 			}
 		case f.Tag.Get("api") == "required":
-			return invalid("%s is required", inner)
+			return outside("%s is required", inner)
 		}
 	}
 	return nil

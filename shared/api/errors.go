@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -14,6 +15,7 @@ import (
 // The error types that are answered; all but the last two are of the service's model.
 const (
 	typeInvalid     = "InvalidParameterValueException"
+	typeValidation  = "ValidationException"
 	typeFilters     = "FilterLimitExceededException"
 	typeConflict    = "ConflictException"
 	typeUsage       = "LicenseUsageException"
@@ -44,6 +46,10 @@ func refusal(kind, format string, args ...any) *Error {
 
 func invalid(format string, args ...any) *Error { return refusal(typeInvalid, format, args...) }
 
+// outside is for what is outside the bounds that the model itself states. Where the
+// operation's model has no ValidationException it is answered as an invalid value.
+func outside(format string, args ...any) *Error { return refusal(typeValidation, format, args...) }
+
 func serialization(format string, args ...any) *Error {
 	return refusal(typeMalformed, format, args...)
 }
@@ -58,7 +64,19 @@ func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()
 var members = map[string]string{
 	"name": "Name", "description": "Description", "countingType": "LicenseCountingType", "licenseCount": "LicenseCount",
 	"licenseCountHardLimit": "LicenseCountHardLimit", "status": "LicenseConfigurationStatus", "tags": "Tags",
-	"products": "ProductInformationList",
+	"products": "ProductInformationList", "launches": "Launches", "configurations": "Configurations", "at": "At", "plan": "Launches and Configurations",
+}
+
+// wireName is the name of a field, or of what is in it, as clients know it.
+func wireName(field string) string {
+	outer := field
+	if i := strings.IndexAny(field, "[."); i >= 0 {
+		outer = field[:i]
+	}
+	if name := members[outer]; name != "" {
+		return name + field[len(outer):]
+	}
+	return field
 }
 
 // failure translates an error into what the client is told.
@@ -79,12 +97,7 @@ func failure(err error) *Error {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &field):
-		if name := members[field.Field]; name != "" {
-			copied := *field
-			copied.Field = name
-			return invalid("%v", &copied)
-		}
-		return invalid("%v", field)
+		return invalid("%v", &license.FieldError{Field: wireName(field.Field), Value: field.Value, Want: field.Want})
 	case errors.As(err, &rule):
 		return invalid("LicenseRules: %v", rule)
 	case errors.As(err, &changed):

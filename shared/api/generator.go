@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
 )
@@ -126,9 +127,9 @@ func (w *generatorWish) check() error {
 	unreadable := func(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 	switch n := utf8.RuneCountInString(w.name); {
 	case n < 1 || n > 100 || unreadable(w.name) || strings.TrimSpace(w.name) == "":
-		return invalid("ReportGeneratorName: give 1 to 100 printable characters")
+		return outside("ReportGeneratorName: give 1 to 100 printable characters")
 	case len(w.token) < 1 || len(w.token) > 36 || strings.ContainsFunc(w.token, unicode.IsSpace):
-		return invalid("ClientToken: give 1 to 36 characters without spaces")
+		return outside("ClientToken: give 1 to 36 characters without spaces")
 	case utf8.RuneCountInString(w.description) > maxDescription || unreadable(w.description):
 		return invalid("Description: give at most %d printable characters", maxDescription)
 	case len(w.types) == 0 || len(w.types) > len(reportTypes):
@@ -239,7 +240,7 @@ func listGenerators(c *call, in *listFilteredInput) (listGeneratorsOutput, error
 	for _, g := range all {
 		fits := true
 		for _, f := range in.Filters {
-			fits = fits && contains(g.Configurations, canonical(f.Values[0]))
+			fits = fits && contains(g.Configurations, license.CanonicalARN(f.Values[0]))
 		}
 		if fits {
 			passing = append(passing, g)

@@ -72,7 +72,7 @@ func (c *call) findEver(arn string) (*license.Configuration, error) {
 		return nil, listErr
 	}
 	for i := range gone {
-		if gone[i].ARN == canonical(arn) || answersTo(&gone[i], canonical(arn)) {
+		if gone[i].AnswersTo(arn) {
 			return &gone[i], nil
 		}
 	}

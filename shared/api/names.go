@@ -20,11 +20,6 @@ func noConfiguration(arn string) *Error {
 	return invalid("%s: %s", invalidARN, telemetry.Clean(arn, 200))
 }
 
-// canonical writes the form of tutorials, license-configuration/lic-…, as AWS does.
-func canonical(arn string) string {
-	return strings.Replace(arn, ":license-configuration/", ":license-configuration:", 1)
-}
-
 var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]{2,10}){1,3}-[0-9]{1,2}$`)
 
 var resourceForm = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):ec2:([a-z0-9-]{1,32}):([0-9]{0,12}):(image|instance|dedicated-host)/([0-9A-Za-z-]{1,70})$`)

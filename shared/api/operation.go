@@ -1,5 +1,7 @@
 package api
 
+import "errors"
+
 const (
 	targetPrefix = "AWSLicenseManager."
 	ownPrefix    = "Licenseguard."
@@ -19,11 +21,26 @@ func does[In, Out any](write bool, f func(*call, *In) (Out, error)) operation {
 	return operation{write: write, serve: func(c *call, body []byte) (any, error) {
 		var in In
 		if err := read(body, &in); err != nil {
-			return nil, err
+			return nil, c.named(err)
 		}
-		return f(c, &in)
+		out, err := f(c, &in)
+		return out, c.named(err)
 	}}
 }
+
+// named gives an error the type that the operation's model has for it.
+func (c *call) named(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Type == typeValidation && !validating[c.name] {
+		return invalid("%s", e.Message)
+	}
+	return err
+}
+
+// validating are the operations whose model has a ValidationException.
+var validating = setOf("TagResource", "UntagResource", "ListTagsForResource", "UpdateServiceSettings", "ListReceivedLicenses",
+	"CreateLicenseManagerReportGenerator", "GetLicenseManagerReportGenerator", "ListLicenseManagerReportGenerators",
+	"UpdateLicenseManagerReportGenerator", "DeleteLicenseManagerReportGenerator")
 
 // none is the input or output of an operation that has none.
 type none struct{}
@@ -58,6 +75,7 @@ var operations = map[string]operation{
 // ownOperations are licenseguard's, under the target prefix "Licenseguard.".
 var ownOperations = map[string]operation{
 	"GetHistory": reads(getHistory),
+	"Simulate":   reads(simulate),
 }
 
 // lacking are the other operations of the service's model of 2018-08-01, as of

@@ -30,7 +30,7 @@ func (c *call) start(p paging, asked ...any) (most int, after string, err error)
 	most = pageSize
 	if p.MaxResults != nil {
 		if *p.MaxResults < 1 || *p.MaxResults > pageSize {
-			return 0, "", invalid("MaxResults is %d: give 1 to %d", *p.MaxResults, pageSize)
+			return 0, "", outside("MaxResults is %d: give 1 to %d", *p.MaxResults, pageSize)
 		}
 		most = int(*p.MaxResults)
 	}

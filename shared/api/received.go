@@ -29,7 +29,7 @@ func listReceived(c *call, in *listReceivedInput) (listReceivedOutput, error) {
 	}
 	for _, arn := range in.LicenseArns {
 		if !arnForm.MatchString(arn) {
-			return out, invalid("LicenseArns: %q is no ARN", telemetry.Clean(arn, 200))
+			return out, outside("LicenseArns: %q is no ARN", telemetry.Clean(arn, 200))
 		}
 	}
 	return out, checkFilters(in.Filters, map[string][]string{

@@ -51,13 +51,13 @@ func (c *call) configurations() (books, error) { return c.shelf.open(c.ctx, c.St
 // find returns the configuration that an ARN names: its own, or one under which it
 // was known elsewhere.
 func (b books) find(arn string) (*license.Configuration, error) {
-	arn = canonical(arn)
+	arn = license.CanonicalARN(arn)
 	id := arn[lastColon(arn)+1:]
 	if i, ok := b.byID[id]; ok && b.all[i].ARN == arn {
 		return &b.all[i], nil
 	}
 	for i := range b.all {
-		if answersTo(&b.all[i], arn) {
+		if b.all[i].AnswersTo(arn) {
 			return &b.all[i], nil
 		}
 	}

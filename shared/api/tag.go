@@ -3,34 +3,10 @@ package api
 import (
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
-	"licenseguard/shared/telemetry"
 )
-
-const maxTags = 50
-
-// checkTags checks what every AWS service asks of tags. What licenseguard's own tags
-// may hold is checked by the core.
-func checkTags(tags map[string]string) error {
-	if len(tags) > maxTags {
-		return invalid("Tags: %d tags; at most %d", len(tags), maxTags)
-	}
-	for key, value := range tags {
-		switch {
-		case key == "" || utf8.RuneCountInString(key) > 128 || strings.ContainsFunc(key, unicode.IsControl):
-			return invalid("Tags: the key %q: give 1 to 128 printable characters", telemetry.Clean(key, 128))
-		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return invalid("Tags: the key %q: aws: belongs to AWS", telemetry.Clean(key, 128))
-		case utf8.RuneCountInString(value) > 256 || strings.ContainsFunc(value, unicode.IsControl):
-			return invalid("Tags: the value of %q: give at most 256 printable characters", telemetry.Clean(key, 128))
-		}
-	}
-	return nil
-}
 
 type tagInput struct {
 	ResourceArn string `json:"ResourceArn" api:"required"`
@@ -73,7 +49,7 @@ func (c *call) retag(arn string, change func(map[string]string) (map[string]stri
 		if err != nil {
 			return l, err
 		}
-		return withTags(l, tags)
+		return l.WithTags(tags)
 	})
 	if err == nil {
 		c.logMoved(o)

@@ -55,8 +55,8 @@ func (t *Tracker) Reassociate(ctx context.Context) error {
 }
 
 // ReassociateWhere is Reassociate for the instances whose facts are chosen. It reads
-// the facts of all, because nothing lists them by what they were launched from: on
-// 10,000 instances some seconds.
+// the facts of all, because nothing lists them by what they were launched from: its cost grows with the fleet
+// (docs/api.md has numbers).
 func (t *Tracker) ReassociateWhere(ctx context.Context, chosen func(*ledger.Facts) bool) error {
 	for _, account := range t.Accounts {
 		var found []ledger.Facts
