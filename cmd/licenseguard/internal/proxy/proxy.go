@@ -80,8 +80,8 @@ func (o Options) target(name string) *url.URL {
 	return o.Write
 }
 
-// reads are the operations that change nothing.
-var reads = regexp.MustCompile(`^(Get|List|Simulate)[A-Z]`)
+// reads are the operations that change nothing; Simulate is licenseguard's own.
+var reads = regexp.MustCompile(`^((Get|List)[A-Z].*|Simulate)$`)
 
 // kept are the headers that an operation needs. All others stay here, above all the
 // client's own signature; and no header that somebody on the way may change is signed.

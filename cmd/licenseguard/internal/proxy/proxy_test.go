@@ -129,7 +129,7 @@ func TestItSignsAgainAndPassesThrough(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	u, target := newUpstream(t)
-	for name, passed := range map[string]bool{list: true, "AWSLicenseManager.GetServiceSettings": true, create: false, "AWSLicenseManager.Getaway": false,
+	for name, passed := range map[string]bool{list: true, "AWSLicenseManager.GetServiceSettings": true, create: false, "Licenseguard.Simulate": true, "AWSLicenseManager.SimulateNot": false, "AWSLicenseManager.Getaway": false,
 		"AWSLicenseManager.UpdateServiceSettings": false, "": false} {
 		before := len(u.seen)
 		w := ask(t, proxy.Options{Read: target}, http.MethodPost, name, "{}")
