@@ -77,7 +77,9 @@ func License(w io.Writer, s Shown) {
 	line("description", c.Description)
 	line("arn", c.ARN)
 	line("counts", string(c.CountingType)+", "+limitOf(c, s.At))
-	line("status", statusOf(c, s.At))
+	if s.DeletedAt.IsZero() {
+		line("status", statusOf(c, s.At))
+	}
 	if !c.Expiry.IsZero() {
 		line("expires", c.Expiry.UTC().Format(minute)+" UTC")
 	}
