@@ -13,14 +13,14 @@ CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/c
 	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/snapshot/... ./shared/telemetry/... \
 	./shared/registrar/... ./shared/api/... \
 	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
-	./cmd/... ./scripts/...
-CLOUD := ./shared/adapter/... ./functions/...
+	./cmd/internal/... ./cmd/licenseguard/... ./scripts/...
+CLOUD := ./shared/adapter/... ./functions/... ./cmd/licenseguard-scan
 STACK ?= Licenseguard
 CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
+.PHONY: help demo up cli scan build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -28,11 +28,14 @@ help: ## list the targets
 demo: cli ## play a fleet's day; FLEET=FILE LICENSES=FILE [HOSTS=FILE] counts your own
 	@./bin/licenseguard demo $(FLEET_FLAGS)
 
-up: cli ## keep running on FLEET=FILE LICENSES=FILE [HOSTS=FILE]
+up: cli ## an endpoint for aws license-manager, kept running; [FLEET=FILE] [LICENSES=FILE] [HOSTS=FILE]
 	@./bin/licenseguard up $(FLEET_FLAGS)
 
 cli: ## build bin/licenseguard
 	@go build -o bin/licenseguard ./cmd/licenseguard
+
+scan: ## build bin/licenseguard-scan, which counts a real account and writes nothing
+	@go build -o bin/licenseguard-scan ./cmd/licenseguard-scan
 
 build: ## build the functions for Lambda into dist/
 	@./scripts/build-functions $(FUNCTIONS)

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -28,6 +31,25 @@ func TestWhatIsLinked(t *testing.T) {
 			if path == banned || strings.HasPrefix(path, banned+"/") {
 				t.Errorf("the command line links %s", path)
 			}
+		}
+	}
+}
+
+// TestNoTemplateIsSet: one call of these makes the linker keep every method of every
+// AWS client, and nearly doubles the program; see docs/adr/0012-cli-library.md.
+func TestNoTemplateIsSet(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := regexp.MustCompile(`\.Set(Help|Usage|Version)Template\(|"(text|html)/template"`).Find(text); m != nil {
+			t.Errorf("%s: %s", name, m)
 		}
 	}
 }
