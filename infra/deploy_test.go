@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -47,8 +49,8 @@ type cloud struct {
 	config   aws.Config
 }
 
-// withoutURLs takes the functions' URLs from a template: moto 5.2.1 has none, and
-// fails on an output of what it does not have.
+// withoutURLs puts others in the place of the functions' URLs in a template: moto
+// 5.2.1 has none, and fails on an output of what it does not have.
 func withoutURLs(t *testing.T, built template) {
 	t.Helper()
 	path := filepath.Join(built.dir, config.DefaultStackName+".template.json")
@@ -66,7 +68,7 @@ func withoutURLs(t *testing.T, built template) {
 		delete(built.Resources, id)
 	}
 	for _, name := range []string{config.OutputAPIURL, config.OutputAPIReadURL} {
-		outputs[name] = map[string]any{"Value": "https://" + name + ".example/"}
+		outputs[name] = map[string]any{"Value": urlOf(t, name)}
 	}
 	if text, err = json.Marshal(whole); err == nil {
 		err = os.WriteFile(path, text, 0o600)
@@ -549,8 +551,12 @@ func (d deployment) commandLine(t *testing.T) {
 	}
 	run(0, []string{"Would create 1, change 0"}, "apply", "--dry-run", file)
 	run(0, []string{"created Agent", "Created 1, changed 0"}, "apply", file)
-	run(0, []string{"left 1 as they were"}, "apply", file)
-	run(0, []string{"Agent"}, "positions", "--stack", config.DefaultStackName)
+	run(0, []string{"left 1 as they were"}, "license", "apply", "--stack", config.DefaultStackName, "-f", file)
+	run(0, nil, "license", "diff", "--stack", config.DefaultStackName, "-f", file)
+	run(0, []string{"Agent", "lic-"}, "license", "ls", "--stack", config.DefaultStackName)
+	run(0, []string{"countingType: Instance"}, "license", "export", "--stack", config.DefaultStackName)
+	run(0, []string{"user/moto", "licenses.yaml"}, "license", "history", "--stack", config.DefaultStackName, "Agent")
+	run(0, []string{"Agent"}, "position", "--stack", config.DefaultStackName)
 	run(0, []string{"nothing uses it"}, "usage", "--stack", config.DefaultStackName, "Agent")
 	run(0, []string{"No license holds"}, "explain", "--stack", config.DefaultStackName, "i-0123456789abcdef0")
 	run(0, nil, "journal", "--stack", config.DefaultStackName)
@@ -560,4 +566,58 @@ func (d deployment) commandLine(t *testing.T) {
 		"MISSING  CloudTrail       no trail covers us-east-1", "MISSING  sweep",
 		fmt.Sprintf("ok       event rules      all %d are enabled", len(d.template.ofType("AWS::Events::Rule"))),
 	}, "doctor")
+	d.proxy(t, program)
+}
+
+// proxy runs licenseguard proxy on the deployed stack: reads and writes of an
+// unsigned client reach the URLs of the stack, signed for Lambda.
+func (d deployment) proxy(t *testing.T, program string) {
+	command := exec.CommandContext(t.Context(), program, "proxy", "--stack", config.DefaultStackName, "--listen", "127.0.0.1:0")
+	command.Env = d.environment()
+	said, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}()
+	var endpoint string
+	for lines := bufio.NewScanner(said); endpoint == "" && lines.Scan(); {
+		endpoint = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`).FindString(lines.Text())
+	}
+	for operation, output := range map[string]string{"ListLicenseConfigurations": config.OutputAPIURL, "CreateLicenseConfiguration": config.OutputAPIURL} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		request.Header.Set("X-Amz-Target", "AWSLicenseManager."+operation)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if want := operation + " at " + output + " signed for " + mockRegion + "/lambda"; err != nil || string(body) != want {
+			t.Errorf("the URL got %q, %v; want %q", body, err, want)
+		}
+	}
+}
+
+// urlOf stands in for a function's URL, and says what it got.
+func urlOf(t *testing.T, output string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scope := regexp.MustCompile(`Credential=[^/]+/[0-9]{8}/([^/]+/[^/]+)/aws4_request`).FindStringSubmatch(r.Header.Get("Authorization"))
+		if scope == nil {
+			scope = []string{"", "nobody"}
+		}
+		operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AWSLicenseManager.")
+		fmt.Fprintf(w, "%s at %s signed for %s", operation, output, scope[1])
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
