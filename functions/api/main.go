@@ -12,7 +12,7 @@ import (
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/function"
-	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/functionurl"
 	"licenseguard/shared/config"
 )
 
@@ -28,5 +28,5 @@ func wire(log *slog.Logger) (any, error) {
 		return nil, err
 	}
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
-	return handler.NewAPI(store, env, true, log).Handle, nil
+	return functionurl.NewAPI(store, env, true, log).Handle, nil
 }

@@ -1,4 +1,7 @@
-package handler
+// Package functionurl is the handler of the functions that answer requests at a
+// Lambda function URL. It is a package of its own because the library for these
+// keeps net/rpc, and with it html/template, in every program that links it.
+package functionurl
 
 import (
 	"context"
