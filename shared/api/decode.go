@@ -17,8 +17,7 @@ type epoch time.Time
 
 // MarshalJSON implements json.Marshaler: milliseconds are what the ledger keeps.
 func (e epoch) MarshalJSON() ([]byte, error) {
-	ms := time.Time(e).UnixMilli()
-	return fmt.Appendf(nil, "%d.%03d", ms/1000, ms%1000), nil
+	return strconv.AppendFloat(nil, float64(time.Time(e).UnixMilli())/1000, 'f', 3, 64), nil
 }
 
 // epochOf returns nil for the zero time.

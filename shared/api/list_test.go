@@ -355,3 +355,20 @@ func TestReportGenerators(t *testing.T) {
 	}
 	equal(t, "after refused updates", list(w.do("ListLicenseManagerReportGenerators", object{"MaxResults": 1}), "ReportGenerators")[0], left)
 }
+
+// A report may begin before 1970: it is told as it was given, and spoils no list.
+func TestReportsOfBefore1970(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	license := w.create(nil)
+	for _, from := range []float64{-1.5, -0.001, -62135596799.25, 1.001} {
+		arn := w.do("CreateLicenseManagerReportGenerator", object{"ReportGeneratorName": "old", "Type": []any{"LicenseConfigurationUsageReport"},
+			"ReportContext":   object{"licenseConfigurationArns": []any{license}, "reportStartDate": from},
+			"ReportFrequency": object{"value": 1, "period": "DAY"}, "ClientToken": fmt.Sprint(from)})["LicenseManagerReportGeneratorArn"]
+		got := w.do("GetLicenseManagerReportGenerator", object{"LicenseManagerReportGeneratorArn": arn})["ReportGenerator"].(object)["ReportContext"].(object)["reportStartDate"]
+		equal(t, "start", got, from)
+	}
+	if n := len(w.all("ListLicenseManagerReportGenerators", "ReportGenerators", object{})); n != 4 {
+		t.Errorf("%d generators, want 4", n)
+	}
+}
