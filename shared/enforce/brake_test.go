@@ -229,3 +229,24 @@ func TestAGroupAtItsMinimumIsTagged(t *testing.T) {
 		t.Errorf("desired %d, %+v, %d pending; want a tag only", g.desired, r, f.pending())
 	}
 }
+
+// TestUndoWhileAnExemptionIsForgotten: that an old exemption drops out in the same
+// commit does not keep the undo from leaving the instance alone.
+func TestUndoWhileAnExemptionIsForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 2, 10)
+	ctx := context.Background()
+	id := license.NewResourceID(account, "us-east-1", name(7))
+	f.must(f.operator().Exempt(ctx, "lic-a", license.Exemption{Instance: id, Owner: "o", Reason: "r", Until: f.now.Add(time.Hour)}))
+	f.pass(10 * time.Minute)
+	f.now = f.now.Add(72 * time.Hour)
+	entries, err := f.store.Journal(ctx, start)
+	f.must(err)
+	last := entries[len(entries)-1]
+	f.must(f.operator().Undo(ctx, last))
+	l, err := f.store.Load(ctx, "lic-a")
+	f.must(err)
+	if x, ok := l.Configuration.Exempt(last.Instance, f.now); !ok || !x.Undo || len(l.Configuration.Exemptions) != 1 {
+		t.Errorf("exemptions %+v; want that of the undo alone", l.Configuration.Exemptions)
+	}
+}

@@ -275,7 +275,7 @@ func (o *Operator) leaveAllAlone(ctx context.Context, entries []ledger.JournalEn
 // commit. A license that is gone stops nothing.
 func (o *Operator) leaveAlone(ctx context.Context, id string, exemptions []license.Exemption) error {
 	err := o.amend(ctx, id, func(c license.Configuration, at time.Time) (license.Configuration, error) {
-		before := len(c.Exemptions)
+		again := true
 		for _, x := range exemptions {
 			if has, ok := c.Exempt(x.Instance, at); ok && has.Undo {
 				continue
@@ -285,8 +285,9 @@ func (o *Operator) leaveAlone(ctx context.Context, id string, exemptions []licen
 			if c, err = c.WithExemption(x, at, o.By); err != nil {
 				return c, err
 			}
+			again = false
 		}
-		if len(c.Exemptions) == before {
+		if again {
 			return c, errAlready
 		}
 		return c, nil

@@ -206,6 +206,8 @@ var rareMutants = []struct {
 		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}}, "enforce", "TestAGroupIsMadeSmallerOnce"},
 	{mutant{name: "a group that grew is made smaller again", edits: []edit{
 		{"enforce/act.go", "	p.Lowered = true", "	p.Lowered = false"}}}, "enforce", "TestAGroupThatGrewAgain"},
+	{mutant{name: "an undo is taken for done when an old exemption drops out", edits: []edit{
+		{"enforce/operator.go", "			again = false", "			again = again && len(c.Exemptions) == 1"}}}, "enforce", "TestUndoWhileAnExemptionIsForgotten"},
 	{mutant{name: "the end of an exemption is forgotten with it", edits: []edit{
 		{"ledger/fold.go", "	f.endExemptions(pages)", ""}}}, "ledger", "TestTheFoldNotesTheEndOfAnExemption"},
 	{mutant{name: "what may have been done is given back", edits: []edit{
