@@ -65,6 +65,7 @@ var members = map[string]string{
 	"name": "Name", "description": "Description", "countingType": "LicenseCountingType", "licenseCount": "LicenseCount",
 	"licenseCountHardLimit": "LicenseCountHardLimit", "status": "LicenseConfigurationStatus", "tags": "Tags",
 	"products": "ProductInformationList", "launches": "Launches", "configurations": "Configurations", "at": "At", "plan": "Launches and Configurations",
+	"configuration": "the license configuration",
 }
 
 // wireName is the name of a field, or of what is in it, as clients know it.

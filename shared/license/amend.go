@@ -22,7 +22,10 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 	}
 	wanted.TightenedAt, wanted.AnswersFrom = now, now
 	if old == nil {
-		return wanted, wanted.checkRules(nil, now)
+		if err := wanted.checkRules(nil, now); err != nil {
+			return wanted, err
+		}
+		return wanted, wanted.checkSize()
 	}
 	if old.CountingType != wanted.CountingType {
 		return wanted, &FieldError{Field: "countingType", Value: string(wanted.CountingType),
@@ -45,7 +48,7 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 	}
 	wanted.TightenedAt = later(wanted.TightenedAt, old.TightenedAt)
 	wanted.AnswersFrom = later(wanted.AnswersFrom, old.AnswersFrom)
-	return wanted, nil
+	return wanted, wanted.checkSize()
 }
 
 // later returns the later of two times: the clock of who changed something before

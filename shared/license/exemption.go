@@ -26,7 +26,7 @@ type Exemption struct {
 
 const (
 	maxExemption = 366 * 24 * time.Hour
-	// maxExemptions bounds what one configuration holds: about 300 KB.
+	// maxExemptions bounds what one configuration holds: about 300 KB; see checkSize.
 	maxExemptions = 1000
 	// keptExemption is how long one that ended is kept at least: until then the fold
 	// has noted what it left behind as an overrun by a change.
@@ -131,7 +131,7 @@ func (c Configuration) WithExemption(e Exemption, now time.Time, by string) (Con
 		return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Instance, b.Instance))
 	})
 	c.UpdatedAt, c.UpdatedBy = now, by
-	return c, nil
+	return c, c.checkSize()
 }
 
 // WithoutExemption returns the configuration in which those of an instance have
