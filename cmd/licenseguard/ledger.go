@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,9 @@ func readAll(ctx context.Context, store ledger.Store, now time.Time) (everything
 	}
 	for _, c := range configurations {
 		l, err := store.Load(ctx, c.ID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return all, err
 		}

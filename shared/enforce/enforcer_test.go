@@ -485,3 +485,30 @@ func TestStoppedIsTaggedWhereItCounts(t *testing.T) {
 		t.Errorf("%+v, %d pending, want one tagged", r, f.pending())
 	}
 }
+
+// listed is a ledger that lists a license which is deleted before it is read.
+type listed struct{ *boltledger.Store }
+
+func (s listed) Configurations(ctx context.Context) ([]license.Configuration, int64, error) {
+	all, epoch, err := s.Store.Configurations(ctx)
+	return append([]license.Configuration{{ID: "lic-0", HardLimit: true}}, all...), epoch, err
+}
+
+// TestALicenseIsDeletedMeanwhile: the actions of the others are recreated, and their
+// plan is made, all the same.
+func TestALicenseIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, 4, 10)
+	f.queue = nil
+	f.must(enforce.Recover(context.Background(), listed{f.store}, f.brakes(), nil))
+	if f.pending() != 3 {
+		t.Errorf("%d pending, want 3", f.pending())
+	}
+	o := f.operator()
+	o.Store = listed{f.store}
+	p, err := o.Plan(context.Background())
+	f.must(err)
+	if len(p.Licenses) != 1 || p.Licenses[0].License != "lic-a" {
+		t.Errorf("plan %+v; want that of lic-a", p.Licenses)
+	}
+}

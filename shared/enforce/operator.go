@@ -65,6 +65,9 @@ func (o *Operator) plan(ctx context.Context) (ledger.Plan, error) {
 			continue
 		}
 		l, err := o.Store.Load(ctx, configurations[i].ID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return ledger.Plan{}, err
 		}

@@ -2,6 +2,7 @@ package enforce
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"licenseguard/shared/ledger"
@@ -40,6 +41,9 @@ func Recover(ctx context.Context, store Store, brakes *ledger.BrakesCommitter, s
 	using := make(map[license.ResourceID]bool)
 	for i := range configurations {
 		l, err := store.Load(ctx, configurations[i].ID)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return err
 		}

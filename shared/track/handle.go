@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"licenseguard/shared/event"
+	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 )
 
@@ -337,6 +338,9 @@ func (t *Tracker) FoldDue(ctx context.Context) (changes int, err error) {
 	var failed []error
 	for _, id := range due {
 		_, result, err := t.committer().Apply(ctx, id, dueBatch)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue // deleted; the index of what is due can be behind
+		}
 		if err != nil {
 			failed = append(failed, err)
 		} else if result.Change != nil {

@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -278,7 +279,11 @@ func (t *Tracker) fold(ctx context.Context, claims map[string][]ledger.Claim, r 
 		if !slices.ContainsFunc(t.configurations, func(c license.Configuration) bool { return c.ID == id }) {
 			continue // the configuration is gone, and its license with it
 		}
-		if err := t.foldOne(ctx, id, claims[id], r); err != nil {
+		err := t.foldOne(ctx, id, claims[id], r)
+		if errors.Is(err, ledger.ErrNotFound) {
+			continue // deleted since the configurations were read
+		}
+		if err != nil {
 			t.Log.ErrorContext(ctx, "license not committed", "license", id, "error", err)
 			for _, c := range claims[id] {
 				r.failed[c.Instance.ID] = err
