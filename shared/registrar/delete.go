@@ -26,7 +26,7 @@ func (u *InUse) Error() string {
 // running resource has is no hindrance. An unknown id is ledger.ErrNotFound.
 func (r *Registrar) Delete(ctx context.Context, id, by string) error {
 	for attempt := 1; ; attempt++ {
-		l, err := r.Store.Load(ctx, id)
+		l, _, err := r.committer().Apply(ctx, id, ledger.Batch{}) // as it is now: what is due, or was cut, is judged first
 		if err != nil {
 			return err
 		}

@@ -298,3 +298,28 @@ func TestDeleteRacesWithALaunch(t *testing.T) {
 		t.Errorf("error %v, raced %v; want in use", err, raced)
 	}
 }
+
+// What a fold that was cut at its size did not judge yet is in use all the same.
+func TestDeleteOfWhatIsNotJudgedYet(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	r := register(s)
+	made, err := r.Create(t.Context(), wish(), "me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := made.License.Clone()
+	id := license.NewResourceID(account, region, "i-0123456789abcdef0")
+	l.Revision++
+	l.Unsettled, l.Due = true, start
+	l.Entries = []ledger.Entry{{Resource: id, First: start, Licenses: 4, Verdict: ledger.Released, RuleVersion: 1,
+		Members: []ledger.Member{{Instance: id, Generation: ledger.Generation{Launch: start, Rank: 1}, State: license.Running, Observed: start, FirstSeen: start,
+			Type: "m5.xlarge", Tenancy: license.TenancyDefault, Kind: license.ByTag, Value: "Role=db"}}}}
+	if err := s.Commit(t.Context(), ledger.Commit{License: l, Change: &ledger.Change{License: l.Configuration.ID, Revision: l.Revision, Recorded: start}}); err != nil {
+		t.Fatal(err)
+	}
+	var inUse *registrar.InUse
+	if err := r.Delete(t.Context(), l.Configuration.ID, "me"); !errors.As(err, &inUse) {
+		t.Errorf("error %v, want that it is in use", err)
+	}
+}
