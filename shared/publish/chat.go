@@ -95,7 +95,7 @@ func (n *notice) chatDescription(happens string) string {
 		lines = append(lines, line)
 	}
 	if more := len(n.Resources) - len(named); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more: %s", more, code("licenseguard usage "+n.License)))
+		lines = append(lines, fmt.Sprintf("and %d more: %s", more, code("licenseguard usage ls "+n.License)))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -17,7 +17,7 @@ var (
 	status    = way{"To see what is held, and the budgets", "licenseguard enforcement status"}
 	resume    = way{"To let enforcement go on", "licenseguard enforcement resume"}
 	exempt    = way{"To let an instance run in spite of it", "licenseguard exemption add"}
-	newExpiry = way{"To go on, enter the new expiry date in the file of licenses", "licenseguard apply FILE"}
+	newExpiry = way{"To go on, enter the new expiry date in the file of licenses", "licenseguard license apply -f FILE"}
 )
 
 func (a *Alert) pause() way {
@@ -25,7 +25,7 @@ func (a *Alert) pause() way {
 }
 
 func (a *Alert) seeUse() way {
-	return way{"To see who uses the licenses", "licenseguard usage " + a.License}
+	return way{"To see who uses the licenses", "licenseguard usage ls " + a.License}
 }
 
 // back shows how to get within the count again; of rules it knows nothing.

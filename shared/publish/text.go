@@ -124,7 +124,7 @@ func (n *notice) affected(p *page) {
 		}
 	}
 	if more := len(n.Resources) - maxNamed; more > 0 {
-		p.item(fmt.Sprintf("and %d more: licenseguard usage %s", more, n.License))
+		p.item(fmt.Sprintf("and %d more: licenseguard usage ls %s", more, n.License))
 	}
 }
 

@@ -30,7 +30,7 @@ func WayBack(w io.Writer, c *license.Configuration, plan remedy.Plan, names map[
 	if plan.Missing == 0 {
 		fmt.Fprintf(w, "It is not in overrun: %d in use, none over the count.\n", plan.Before.Deployed())
 		if plan.Before.Broken > 0 {
-			fmt.Fprintf(w, "%s used against a rule: that ends by keeping the rule; see licenseguard usage.\n", plural(plan.Before.Broken, "license is", "licenses are"))
+			fmt.Fprintf(w, "%s used against a rule: that ends by keeping the rule; see licenseguard usage ls.\n", plural(plan.Before.Broken, "license is", "licenses are"))
 		}
 		return
 	}
