@@ -75,6 +75,9 @@ func explain(c *cobra.Command, r *reader, store opened, resource string) error {
 	found := []explanation{}
 	for _, l := range all.licenses {
 		for i := range l.Entries {
+			if e := &l.Entries[i]; len(e.Members) == 0 && e.Verdict != ledger.Released && named(e.Resource) {
+				found = append(found, explainBound(l, e, now))
+			}
 			for j := range l.Entries[i].Members {
 				m := &l.Entries[i].Members[j]
 				if !named(m.Instance) && !named(l.Entries[i].Resource) {
@@ -157,6 +160,15 @@ func explainMember(l *ledger.License, e *ledger.Entry, m *ledger.Member, facts l
 		x.Broken = append(x.Broken, v.String())
 	}
 	x.Why, x.Answer = verdictWhy(l, e, m, now), answerWords(l, e, m, now)
+	return x
+}
+
+// explainBound explains a host on which nothing is any more, and whose licenses are
+// bound to it.
+func explainBound(l *ledger.License, e *ledger.Entry, now time.Time) explanation {
+	x := explainMember(l, e, &ledger.Member{}, ledger.Facts{}, now)
+	x.Association = ""
+	x.Why = append(x.Why, fmt.Sprintf("No instance uses it; a rule binds its licenses to it until %s.", stamp(e.AffinityUntil)))
 	return x
 }
 
@@ -263,15 +275,17 @@ func printExplanation(out io.Writer, e explanation) {
 			line("", v)
 		}
 	}
-	fmt.Fprintf(out, "%s under %s (%s)\n", e.Instance, telemetry.Clean(e.Name, 400), e.License)
+	fmt.Fprintf(out, "%s under %s (%s)\n", cmp.Or(e.Instance, e.Resource), telemetry.Clean(e.Name, 400), e.License)
 	if e.Resource != e.Instance {
 		line("counted on", e.Resource+", a Dedicated Host that counts as a whole")
 	}
-	line("event", e.EventID)
-	line("launched", stamp(e.Launch)+by(e.LaunchedBy))
-	line("seen", fmt.Sprintf("first %s, last looked at %s", stamp(e.FirstSeen), stamp(e.Observed)))
-	line("machine", cmp.Or(e.Machine, string(e.State)))
-	line("applies by", e.Association+since(e.Since))
+	if e.Instance != "" {
+		line("event", e.EventID)
+		line("launched", stamp(e.Launch)+by(e.LaunchedBy))
+		line("seen", fmt.Sprintf("first %s, last looked at %s", stamp(e.FirstSeen), stamp(e.Observed)))
+		line("machine", cmp.Or(e.Machine, string(e.State)))
+		line("applies by", e.Association+since(e.Since))
+	}
 	line("rules", fmt.Sprintf("version %d, since %s: %s", e.RuleVersion, stamp(e.RulesFrom), cmp.Or(strings.Join(e.Rules, " "), "none")))
 	line("count", e.Arithmetic)
 	more(e.Steps)

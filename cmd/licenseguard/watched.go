@@ -23,6 +23,11 @@ func watched(ctx context.Context, store ledger.Store) (owner string, accounts []
 	if err != nil {
 		return "", nil, "", err
 	}
+	if len(configurations) == 0 { // the last one was deleted
+		if configurations, err = store.DeletedConfigurations(ctx); err != nil {
+			return "", nil, "", err
+		}
+	}
 	found := map[string]bool{}
 	for i := range configurations { // arn:aws:license-manager:REGION:ACCOUNT:license-configuration:ID
 		if parts := strings.Split(configurations[i].ARN, ":"); len(parts) > 4 {
