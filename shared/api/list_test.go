@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
@@ -370,5 +371,30 @@ func TestReportsOfBefore1970(t *testing.T) {
 	}
 	if n := len(w.all("ListLicenseManagerReportGenerators", "ReportGenerators", object{})); n != 4 {
 		t.Errorf("%d generators, want 4", n)
+	}
+}
+
+// A host to which licenses are bound is associated, also when nothing runs on it.
+func TestABoundHostIsAssociated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	arn := w.create(object{"LicenseCountingType": "Core", "LicenseRules": []any{"#licenseAffinityToHost=14"}})
+	l, err := w.store.Load(t.Context(), arn[len(arn)-len("lic-")-32:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := license.NewResourceID(account, region, "h-0123456789abcdef0")
+	l.Revision++
+	l.Due, l.Totals = start.Add(24*time.Hour), ledger.Totals{Affinity: 48, Hosts: 48}
+	l.Entries = []ledger.Entry{{Resource: host, First: start, Licenses: 48, Host: ledger.HostFacts{Family: "m5", Cores: 48, Sockets: 2}, Verdict: ledger.Tracked,
+		RuleVersion: 1, Assigned: start.Add(-13 * 24 * time.Hour), AffinityUntil: start.Add(24 * time.Hour)}}
+	if err := w.store.Commit(t.Context(), ledger.Commit{License: l, Change: &ledger.Change{License: l.Configuration.ID, Revision: l.Revision}}); err != nil {
+		t.Fatal(err)
+	}
+	in := object{"LicenseConfigurationArn": arn}
+	for name, member := range map[string]string{"ListUsageForLicenseConfiguration": "LicenseConfigurationUsageList", "ListAssociationsForLicenseConfiguration": "LicenseConfigurationAssociations"} {
+		if all := w.all(name, member, in); len(all) != 1 || all[0]["ResourceArn"] != host.ARN() {
+			t.Errorf("%s: %v", name, all)
+		}
 	}
 }

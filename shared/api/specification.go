@@ -218,8 +218,12 @@ func (c *call) associated(l *ledger.License) []associated {
 	}
 	for i := range l.Entries {
 		e := &l.Entries[i]
-		if e.Resource.Type() == license.EC2Host && e.Verdict != ledger.Released && len(e.Members) > 0 {
-			add(associated{resource: e.Resource, via: e.Members[0].Instance})
+		if e.Resource.Type() == license.EC2Host && e.Verdict != ledger.Released {
+			one := associated{resource: e.Resource}
+			if len(e.Members) > 0 {
+				one.via = e.Members[0].Instance
+			}
+			add(one)
 		}
 		for j := range e.Members {
 			if m := &e.Members[j]; !m.Gone && m.State != license.Terminated {
