@@ -7,6 +7,7 @@ import (
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
+	"licenseguard/shared/telemetry"
 	"licenseguard/shared/whatif"
 )
 
@@ -182,6 +183,9 @@ func (l *simulatedLaunch) launch(c *call, i int) (whatif.Launch, error) {
 	}
 	if account == "" {
 		account = c.Account
+	}
+	if !contains(c.Registrar.Accounts, account) {
+		return whatif.Launch{}, invalid("Launches[%d].AccountId is %q, which is not watched here: what runs there is not counted", i, telemetry.Clean(account, 40))
 	}
 	tags := make(map[string]string, len(l.Tags))
 	for _, t := range l.Tags {

@@ -14,6 +14,19 @@ func (w *world) simulate(in object) (status int, out object) {
 	return status, out
 }
 
+// A launch in an account whose instances nobody counts is refused, for it would count
+// nowhere.
+func TestSimulateInAnotherAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(object{"Tags": []any{object{"Key": "licenseguard:associate-tag", "Value": "db"}}})
+	status, _, out := w.post("Licenseguard.Simulate", marshal(t, object{"Launches": []any{
+		object{"InstanceType": "m5.large", "AccountId": "210987654321", "Tags": []any{object{"Key": "db", "Value": ""}}}}}))
+	if message, _ := out["message"].(string); status != 400 || !strings.Contains(message, "is not watched") {
+		t.Errorf("status %d, %v; want that the account is not watched", status, out)
+	}
+}
+
 func TestSimulate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
