@@ -89,6 +89,7 @@ const (
 	ServiceSettings    DocumentKind = "settings"
 	ReportGenerators   DocumentKind = "report-generator"
 	AssociationFailure DocumentKind = "association-failure" // ids begin with the license's
+	ImageOrigin        DocumentKind = "image-origin"        // from which image one was made; ids are REGION/AMI
 )
 
 // ErrNotFound says that there is no such license.

@@ -62,11 +62,12 @@ func (a Association) Validate() error {
 }
 
 // Matches reports whether the association applies to an instance by its
-// present facts.
+// present facts: one by AMI also to what was launched from a copy of it, see Ancestry.
 func (a Association) Matches(in Instance) bool {
 	switch a.Kind {
 	case ByAMI:
-		return in.ImageID != "" && in.ImageID == a.Value
+		_, _, descends := in.Ancestor(a.Value)
+		return in.ImageID != "" && in.ImageID == a.Value || descends
 	case ByLaunchTemplate:
 		return in.Tags[TagLaunchTemplate] != "" && in.Tags[TagLaunchTemplate] == a.Value
 	case ByInstance:
@@ -124,9 +125,10 @@ type Held struct {
 
 // Associate returns the associations of an instance under the given
 // configurations, at most one of each: the recorded one while it holds or is
-// inherited, else what matches now, of several the one that will be inherited.
+// inherited, else what matches now, of several the one that will be inherited,
+// of several images the nearest.
 // A new one holds since the later of the association's and the launch's
-// beginning, one by a tag or a specification, which can come at any time, since
+// beginning, one by an ancestor of its image since that was found out, one by a tag or a specification, which can come at any time, since
 // now at the earliest. held are the
 // ones recorded so far; now is the start of the observation. The result is in
 // the order of the configurations.
@@ -154,7 +156,7 @@ func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (He
 	var best *Association
 	for i := range c.Associations {
 		a := &c.Associations[i]
-		if a.Matches(in) && !(detached && a.Kind.Inherited()) && (best == nil || a.Kind.Inherited() && !best.Kind.Inherited()) {
+		if a.Matches(in) && !(detached && a.Kind.Inherited()) && (best == nil || a.before(best, &in)) {
 			best = a
 		}
 	}
@@ -168,6 +170,14 @@ func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (He
 	return Held{ConfigurationID: c.ID, Kind: best.Kind, Value: best.Value, Since: since}, true
 }
 
+// before reports whether an association is the better one of two that match.
+func (a *Association) before(b *Association, in *Instance) bool {
+	if a.Kind == ByAMI && b.Kind == ByAMI {
+		return a.generations(in) < b.generations(in)
+	}
+	return a.Kind.Inherited() && !b.Kind.Inherited()
+}
+
 func (c *Configuration) offers(kind AssociationKind, value string) bool {
 	return slices.ContainsFunc(c.Associations, func(a Association) bool { return a.Kind == kind && a.Value == value })
 }
@@ -177,6 +187,9 @@ func (a *Association) begin(in Instance, now time.Time) time.Time {
 	since := in.LaunchTime
 	if a.Kind == ByTag || a.Kind == BySpecification || since.IsZero() {
 		since = now
+	}
+	if n, _, ok := in.Ancestor(a.Value); a.Kind == ByAMI && ok && n.Found.After(since) {
+		since = n.Found
 	}
 	if a.Since.After(since) { // also after now: facts on record meet a new association
 		since = a.Since

@@ -131,6 +131,7 @@ type Instance struct {
 	// Specifications are the ARNs of the license configurations of AWS License
 	// Manager that EC2 shows for the instance, ascending.
 	Specifications []string
+	Ancestry       []Ancestor // of its image, the nearest first, as far as is known
 }
 
 // Specifications returns the ARNs as an Instance has them: ascending, each once,

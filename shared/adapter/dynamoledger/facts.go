@@ -14,9 +14,9 @@ import (
 )
 
 // factsFormat is the version of packed facts. A reader refuses what it does not
-// know; it knows format 1, which had no launcher, and format 2, which had no
-// specifications.
-const factsFormat = 3
+// know; it knows format 1, which had no launcher, format 2, which had no
+// specifications, and format 3, which had no ancestry.
+const factsFormat = 4
 
 // packedFacts is what is kept of ledger.Facts beside the key: without names and
 // with short times, because a write is billed by the KB and the facts are most
@@ -52,6 +52,16 @@ type packedFacts struct {
 	LaunchedBy  string
 	// Specifications came with format 3.
 	Specifications []string
+	// Ancestry came with format 4.
+	Ancestry []packedAncestor
+}
+
+type packedAncestor struct {
+	_      struct{} `cbor:",toarray"`
+	Image  string
+	Region string
+	Link   license.Link
+	Found  int64
 }
 
 type packedHeld struct {
@@ -92,6 +102,9 @@ func factsItem(f *ledger.Facts) (item, error) {
 	for _, h := range f.Held {
 		p.Held = append(p.Held, packedHeld{Configuration: h.ConfigurationID, Kind: h.Kind, Value: h.Value, Since: milli(h.Since),
 			Inherited: h.Inherited, Ended: milli(h.Ended)})
+	}
+	for _, a := range in.Ancestry {
+		p.Ancestry = append(p.Ancestry, packedAncestor{Image: a.ImageID, Region: a.Region, Link: a.Link, Found: milli(a.Found)})
 	}
 	data, err := cbor.Marshal(p)
 	if err != nil {
@@ -137,11 +150,14 @@ func factsOf(it item) (f ledger.Facts, err error) {
 		f.Held = append(f.Held, license.Held{ConfigurationID: h.Configuration, Kind: h.Kind, Value: h.Value, Since: fromMilli(h.Since),
 			Inherited: h.Inherited, Ended: fromMilli(h.Ended)})
 	}
+	for _, a := range p.Ancestry {
+		f.Instance.Ancestry = append(f.Instance.Ancestry, license.Ancestor{ImageID: a.Image, Region: a.Region, Link: a.Link, Found: fromMilli(a.Found)})
+	}
 	return f, nil
 }
 
 // added are the fields that a format lacks, in CBOR: those that came after it.
-var added = map[byte][]cbor.RawMessage{1: {emptyText, null}, 2: {null}}
+var added = map[byte][]cbor.RawMessage{1: {emptyText, null, null}, 2: {null, null}, 3: {null}}
 
 var (
 	emptyText = cbor.RawMessage{0x60}

@@ -40,7 +40,7 @@ func TestFactsKeepEveryField(t *testing.T) {
 // table; a later version's are not.
 func TestFactsOfOtherFormats(t *testing.T) {
 	t.Parallel()
-	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large", Specifications: []string{"arn"}},
+	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large", Specifications: []string{"arn"}, Ancestry: []license.Ancestor{{ImageID: "ami-0123456789abcdef0", Region: "eu-west-1", Link: license.LinkImage}}},
 		EventID: "e-1", LaunchedBy: "alice (user)"}
 	stored := func(change func(fields []cbor.RawMessage) []cbor.RawMessage) item {
 		it, err := factsItem(&want)
@@ -59,12 +59,17 @@ func TestFactsOfOtherFormats(t *testing.T) {
 		return it
 	}
 	earlier := want
-	for format := byte(2); format > 0; format-- {
+	for format := byte(3); format > 0; format-- {
 		got, err := factsOf(stored(func(fields []cbor.RawMessage) []cbor.RawMessage {
 			fields[0] = cbor.RawMessage{format}
-			return fields[:len(fields)-int(3-format)]
+			return fields[:len(fields)-int(4-format)]
 		}))
-		if earlier.Instance.Specifications = nil; format == 1 {
+		switch format {
+		case 3:
+			earlier.Instance.Ancestry = nil
+		case 2:
+			earlier.Instance.Specifications = nil
+		case 1:
 			earlier.LaunchedBy = ""
 		}
 		if diff := cmp.Diff(earlier, got); diff != "" || err != nil {
@@ -72,9 +77,10 @@ func TestFactsOfOtherFormats(t *testing.T) {
 		}
 	}
 	for name, it := range map[string]item{
-		"a later format":              stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{4}; return fields }),
+		"a later format":              stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{5}; return fields }),
 		"format 1 and a launcher":     stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{1}; return fields }),
 		"format 2 and specifications": stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{2}; return fields }),
+		"format 3 and ancestry":       stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{3}; return fields }),
 		"no format":                   stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{0x60}; return fields }),
 		"a field too few":             stored(func(fields []cbor.RawMessage) []cbor.RawMessage { return fields[1:] }),
 	} {

@@ -1,0 +1,102 @@
+package license
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// MaxGenerations is how many generations an instance's image is traced back.
+const MaxGenerations = 10
+
+// ImageRef names an AMI and where to ask for it. Ids differ between Regions.
+type ImageRef struct{ ID, Region string }
+
+// Ancestor is an image from which the image of an instance was made, directly or
+// through others: by CopyImage, or by CreateImage from an instance that was launched
+// from it.
+type Ancestor struct {
+	ImageID string
+	Region  string
+	Link    Link      // how it is known that the image before it in the chain was made from it
+	Found   time.Time // when that was found out, where the launch was on record before; else zero
+}
+
+// Ref names the ancestor.
+func (a Ancestor) Ref() ImageRef { return ImageRef{a.ImageID, a.Region} }
+
+// Link is the source of one step of a chain of images.
+type Link string
+
+// The sources. EC2 tells of an image that CopyImage or CreateImage made the image
+// behind it, also when that one is deregistered since (EC2 user guide, AMI
+// ancestry, 2026). Of some older ones it tells the instance only.
+const (
+	LinkImage    Link = "source-image"
+	LinkInstance Link = "source-instance" // whose image is on record
+)
+
+// String says where to look a link up.
+func (l Link) String() string {
+	switch l {
+	case LinkImage:
+		return "DescribeImages SourceImageId"
+	case LinkInstance:
+		return "DescribeImages SourceInstanceId, on record"
+	default:
+		return string(l)
+	}
+}
+
+// Ancestry returns the ancestors of an image, the nearest first. origin returns the
+// image from which one was made, the zero Ancestor for none, and false when that is
+// not known; then open is the image whose origin is missing. A chain that comes back
+// to itself is cut there, and one of more than MaxGenerations at the last of them.
+func Ancestry(image ImageRef, origin func(ImageRef) (Ancestor, bool)) (chain []Ancestor, open ImageRef) {
+	seen := []string{image.ID}
+	for at := image; len(chain) < MaxGenerations; {
+		next, known := origin(at)
+		if !known {
+			return chain, at
+		}
+		if next.ImageID == "" || slices.Contains(seen, next.ImageID) {
+			break
+		}
+		chain, seen, at = append(chain, next), append(seen, next.ImageID), next.Ref()
+	}
+	return chain, ImageRef{}
+}
+
+// Lineage tells line by line what an instance's image was made from, and where each
+// step is from, such as "made from ami-a in eu-west-1 (DescribeImages SourceImageId)".
+// Of an image that was made from none, as far as is known, it tells nothing.
+func (in *Instance) Lineage() []string {
+	if len(in.Ancestry) == 0 {
+		return nil
+	}
+	out := []string{"image " + in.ImageID}
+	for _, a := range in.Ancestry {
+		out = append(out, fmt.Sprintf("made from %s in %s (%s)", a.ImageID, a.Region, a.Link))
+		if !a.Found.IsZero() {
+			out = append(out, "which was found out after the launch, "+a.Found.UTC().Format("2006-01-02 15:04:05 UTC"))
+		}
+	}
+	return out
+}
+
+// Ancestor returns the ancestor of that id, and by how many generations it is away;
+// the instance's own image is none of them.
+func (in *Instance) Ancestor(imageID string) (a Ancestor, generations int, ok bool) {
+	for i, a := range in.Ancestry {
+		if a.ImageID == imageID {
+			return a, i + 1, true
+		}
+	}
+	return Ancestor{}, 0, false
+}
+
+// generations tells how far an associated image is from an instance's own.
+func (a *Association) generations(in *Instance) int {
+	_, n, _ := in.Ancestor(a.Value)
+	return n
+}
