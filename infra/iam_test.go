@@ -60,7 +60,7 @@ func (v variant) needs(t template) map[string][]need {
 	consume := func(output string) need {
 		return need{"sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility", queue(output), nil}
 	}
-	observe := need{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes", "*", nil}
+	observe := need{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeImages", "*", nil}
 
 	needs := map[string][]need{
 		config.FunctionTrack: slices.Concat(useLedger, []need{
@@ -349,7 +349,7 @@ func (s *simulation) askWhatNobodyNeeds(t template, function string) {
 		{"cloudwatch:DeleteAlarms cloudwatch:DisableAlarmActions", here("cloudwatch", "alarm:any"), nil},
 		{"secretsmanager:GetSecretValue", here("secretsmanager", "secret:any-abcdef"), nil},
 		{"ssm:GetParameter ssm:PutParameter", here("ssm", "parameter/any"), nil},
-		{"organizations:LeaveOrganization iam:CreateAccountAlias s3:ListAllMyBuckets ec2:DescribeImages", "*", nil},
+		{"organizations:LeaveOrganization iam:CreateAccountAlias s3:ListAllMyBuckets ec2:DescribeVolumes", "*", nil},
 	}) {
 		s.askAs(function, "needed by nobody:", isDenied, r)
 	}

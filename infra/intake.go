@@ -57,7 +57,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 	})
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
-	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes")
+	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages")
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
@@ -67,7 +67,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 		environment: map[string]*string{config.EnvLedgerTable: l.table.TableName(), config.EnvAccounts: accounts},
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
-	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes")
+	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages")
 	sweep.every("rate(1 hour)")
 	return intake{queue, deadLetters, rules, track, sweep}
 }

@@ -47,7 +47,8 @@ func command() *cobra.Command {
 		Use:   "licenseguard-scan -f FILE",
 		Short: "count a real account against a file of licenses, deploying and writing nothing",
 		Long: `Count a real account against a file of licenses, with your credentials. It deploys and writes nothing; it
-needs ec2:DescribeInstances, ec2:DescribeHosts, ec2:DescribeInstanceTypes and sts:GetCallerIdentity.
+needs ec2:DescribeInstances, ec2:DescribeHosts, ec2:DescribeInstanceTypes, ec2:DescribeImages (where a license has an
+AMI) and sts:GetCallerIdentity.
 With --accounts and --role it counts several accounts by a role that you may assume in each.
 Exit codes: 0 done, whatever it found; 1 failed; 2 the command or the file is wrong.`,
 		Example: "  licenseguard-scan -f licenses.yaml --region eu-central-1\n" +

@@ -197,6 +197,11 @@ func (o observers) Hosts(ctx context.Context, s track.Scope, ids []string) ([]li
 	return o[s.Account].Hosts(ctx, s, ids)
 }
 
+// Images implements track.Observer.
+func (o observers) Images(ctx context.Context, s track.Scope, ids []string) ([]track.Image, error) {
+	return o[s.Account].Images(ctx, s, ids)
+}
+
 // InstanceTypes implements track.Observer.
 func (o observers) InstanceTypes(ctx context.Context, s track.Scope, names []string) ([]license.InstanceType, error) {
 	return o[s.Account].InstanceTypes(ctx, s, names)

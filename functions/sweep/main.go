@@ -34,7 +34,7 @@ func wire(log *slog.Logger) (any, error) {
 	}
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
 	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Tracker: &track.Tracker{
-		Store: store, Observer: ec2cloud.New(ec2.NewFromConfig(cfg)), Catalog: catalog.Embedded(),
+		Store: store, Documents: store, Observer: ec2cloud.New(ec2.NewFromConfig(cfg)), Catalog: catalog.Embedded(),
 		Accounts: env.Accounts, Region: env.Region, Now: time.Now, Log: log,
 	}}
 	return h.Handle, nil

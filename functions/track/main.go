@@ -34,8 +34,10 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
 	h := &handler.Track{Metrics: os.Stdout, Tracker: &track.Tracker{
-		Store:       dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
+		Store:       store,
+		Documents:   store,
 		Observer:    ec2cloud.New(ec2.NewFromConfig(cfg)),
 		DeadLetters: sqsqueue.NewDeadLetters(sqs.NewFromConfig(cfg), env.DeadLetterQueueURL),
 		Catalog:     catalog.Embedded(),

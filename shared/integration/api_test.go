@@ -148,6 +148,8 @@ func (l listed) Instances(context.Context, track.Scope, []string) ([]license.Ins
 
 func (listed) Hosts(context.Context, track.Scope, []string) ([]license.Host, error) { return nil, nil }
 
+func (listed) Images(context.Context, track.Scope, []string) ([]track.Image, error) { return nil, nil }
+
 func (listed) InstanceTypes(context.Context, track.Scope, []string) ([]license.InstanceType, error) {
 	return nil, nil
 }

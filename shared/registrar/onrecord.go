@@ -43,6 +43,11 @@ func (o OnRecord) Hosts(ctx context.Context, s track.Scope, ids []string) ([]lic
 	return slices.Collect(maps.Values(found)), err
 }
 
+// Images implements track.Observer: what is on record of images is read without it.
+func (OnRecord) Images(context.Context, track.Scope, []string) ([]track.Image, error) {
+	return nil, nil
+}
+
 // InstanceTypes implements track.Observer. A type that is new since the last sweep is
 // counted as that one counted it.
 func (OnRecord) InstanceTypes(context.Context, track.Scope, []string) ([]license.InstanceType, error) {

@@ -285,7 +285,7 @@ func missing(a, b []license.Association) []license.Association {
 
 // tracker is a fresh one: its cache of configurations is for one goroutine.
 func (r *Registrar) tracker() *track.Tracker {
-	return &track.Tracker{Store: r.Store, Observer: OnRecord{r.Store}, Catalog: r.Catalog, Accounts: r.Accounts, Region: r.Region,
+	return &track.Tracker{Store: r.Store, Documents: r.Store, Observer: OnRecord{r.Store}, Catalog: r.Catalog, Accounts: r.Accounts, Region: r.Region,
 		Now: r.Now, Backoff: r.Wait, Log: r.Log}
 }
 

@@ -278,6 +278,11 @@ func (o observer) Hosts(_ context.Context, scope track.Scope, ids []string) (out
 	return out, err
 }
 
+// Images knows of no copies: all images of the simulated fleet are originals.
+func (o observer) Images(context.Context, track.Scope, []string) ([]track.Image, error) {
+	return nil, nil
+}
+
 func (o observer) InstanceTypes(_ context.Context, _ track.Scope, names []string) (out []license.InstanceType, err error) {
 	err = o.b.p.describe("DescribeInstanceTypes", func() {
 		for _, n := range names {

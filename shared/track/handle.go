@@ -159,7 +159,8 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 		r, err = b.t.record(ctx, s, sightings)
 		b.report.Changes += r.changes
 		for _, p := range hints {
-			if r.failed[license.NewResourceID(s.Account, s.Region, p.hint.ID)] != nil {
+			id := license.NewResourceID(s.Account, s.Region, p.hint.ID)
+			if r.failed[id] != nil || r.untraced[id] && p.message.Receives < lastReceive {
 				b.retry[p.message.ID] = true
 			}
 		}

@@ -33,6 +33,26 @@ type cloud struct {
 	onLook    func(look int) // called before look number n (from 1) answers
 	fail      error
 	listFail  error
+	images    map[license.ImageRef]track.Image
+	asked     [][]license.ImageRef // in each call for images
+	imageFail error
+}
+
+func (c *cloud) Images(_ context.Context, s track.Scope, ids []string) ([]track.Image, error) {
+	var asked []license.ImageRef
+	var out []track.Image
+	for _, id := range ids {
+		ref := license.ImageRef{ID: id, Region: s.Region}
+		asked = append(asked, ref)
+		if image, ok := c.images[ref]; ok {
+			out = append(out, image)
+		}
+	}
+	c.asked = append(c.asked, asked)
+	if c.imageFail != nil {
+		return nil, c.imageFail
+	}
+	return out, nil
 }
 
 func (c *cloud) Instances(_ context.Context, _ track.Scope, ids []string) ([]license.Instance, error) {

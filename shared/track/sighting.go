@@ -28,6 +28,9 @@ type sighting struct {
 type recordings struct {
 	failed  map[license.ResourceID]error // instances whose licenses could not be committed
 	changes int                          // commits that changed a license
+	// untraced are instances of whose images AWS could not be asked: a license may
+	// apply to them of which nothing is known yet.
+	untraced map[license.ResourceID]bool
 }
 
 // record writes facts and folds the sightings into every license that applies
@@ -45,6 +48,11 @@ func (t *Tracker) record(ctx context.Context, s Scope, sightings []sighting) (re
 		return r, err
 	}
 	for {
+		untraced, err := t.traceImages(ctx, s, sightings)
+		if err != nil {
+			return r, err
+		}
+		r.untraced = untraced
 		claims, err := t.saveFacts(ctx, sightings)
 		if err != nil {
 			return r, err
@@ -186,11 +194,12 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 		return f
 	}
 	f.Instance, f.Generation, f.LaunchedBy = s.instance, generationOf(s.instance), launcher(s, before)
+	f.Instance.Ancestry = t.ancestry(s.instance, before, had)
 	if s.host.ID != "" || s.instance.HostID == "" {
 		f.Host = s.host
 	}
 	f.Guard = ledger.GuardOf(s.instance, t.Catalog)
-	f.Held = mergeHeld(before.Held, license.Associate(t.configurations, s.instance, active(before.Held), s.happened), s.happened)
+	f.Held = mergeHeld(before.Held, license.Associate(t.configurations, f.Instance, active(before.Held), s.happened), s.happened)
 	if !had {
 		f.FirstSeen = s.observed
 	}
@@ -248,13 +257,22 @@ func (t *Tracker) claim(s *sighting, f ledger.Facts, h license.Held) ledger.Clai
 		Undone: t.undone[f.Instance.ID].After(f.Generation.Launch), Observed: f.Observed, Happened: s.happened, Uncertainty: s.uncertainty, EventID: s.eventID,
 	}
 	if h.Ended.IsZero() {
-		c.Held, c.Offered = &h, t.offered(h)
+		c.Held, c.Offered = &h, t.offered(h, &f.Instance)
 	}
 	return c
 }
 
-// offered tells since when the configuration offers the association.
-func (t *Tracker) offered(h license.Held) time.Time {
+// offered tells since when the configuration offers the association to an instance:
+// what is found out of its image only after its launch is offered no sooner.
+func (t *Tracker) offered(h license.Held, in *license.Instance) time.Time {
+	since := t.offeredAtAll(h)
+	if a, _, ok := in.Ancestor(h.Value); ok && h.Kind == license.ByAMI && a.Found.After(since) {
+		since = a.Found
+	}
+	return since
+}
+
+func (t *Tracker) offeredAtAll(h license.Held) time.Time {
 	for i := range t.configurations {
 		if t.configurations[i].ID != h.ConfigurationID {
 			continue

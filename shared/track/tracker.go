@@ -25,6 +25,19 @@ type Observer interface {
 	Hosts(ctx context.Context, s Scope, ids []string) ([]license.Host, error)
 	// InstanceTypes looks instance types up.
 	InstanceTypes(ctx context.Context, s Scope, names []string) ([]license.InstanceType, error)
+	// Images describes images by their AWS ids, at most 100, in one call, as the
+	// account sees them in the Region of the scope, which can be another than that
+	// of its instances.
+	Images(ctx context.Context, s Scope, ids []string) ([]Image, error)
+}
+
+// Image is what AWS tells of where an image comes from.
+type Image struct {
+	ID             string
+	Owner          string // account; "" when AWS did not tell
+	SourceImage    string // the image it was made from
+	SourceRegion   string // "": its own
+	SourceInstance string // the instance it was made from
 }
 
 // Store is what the tracker needs of the ledger.
@@ -53,6 +66,7 @@ type Tracker struct {
 	Store       Store
 	Observer    Observer
 	DeadLetters DeadLetters
+	Documents   ledger.Documents // keeps from which images others were made; nil: only the process knows
 	Catalog     license.Catalog
 	Accounts    []string // whose events are accepted
 	Region      string
@@ -68,6 +82,7 @@ type Tracker struct {
 	epoch          int64
 	loaded         bool
 	types          map[string]license.InstanceType // looked up by this process
+	images         origins
 }
 
 func (t *Tracker) committer() *ledger.Committer {

@@ -75,6 +75,10 @@ func (w *world) Hosts(_ context.Context, _ track.Scope, _ []string) ([]license.H
 	return []license.Host{{ID: license.NewResourceID(account, region, oneHost), Family: "m5", Cores: 50, Sockets: 2}}, nil
 }
 
+func (w *world) Images(context.Context, track.Scope, []string) ([]track.Image, error) {
+	return nil, nil
+}
+
 func (w *world) InstanceTypes(context.Context, track.Scope, []string) ([]license.InstanceType, error) {
 	return nil, nil
 }

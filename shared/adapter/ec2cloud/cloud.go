@@ -26,6 +26,7 @@ type api interface {
 	DescribeInstanceAttribute(context.Context, *ec2.DescribeInstanceAttributeInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceAttributeOutput, error)
 	DescribeHosts(context.Context, *ec2.DescribeHostsInput, ...func(*ec2.Options)) (*ec2.DescribeHostsOutput, error)
 	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error)
+	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error)
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 	DeleteTags(context.Context, *ec2.DeleteTagsInput, ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...func(*ec2.Options)) (*ec2.StartInstancesOutput, error)
@@ -44,6 +45,7 @@ const (
 	instancesPerPage = 1000
 	hostsPerPage     = 500
 	typesPerCall     = 100
+	imagesPerPage    = 1000
 	maxPages         = 10_000 // ends a listing whose tokens never do
 )
 
@@ -153,6 +155,34 @@ func (c *Cloud) InstanceTypes(ctx context.Context, _ track.Scope, names []string
 		}
 	}
 	return out, nil
+}
+
+// imageID is the form of an AMI's id, for the same reason as instanceID.
+var imageID = regexp.MustCompile(`^ami-[0-9a-f]{8,17}$`)
+
+// Images implements track.Observer: in the scope's Region, whichever the client's is.
+// A deprecated or disabled image is no less an origin.
+func (c *Cloud) Images(ctx context.Context, s track.Scope, ids []string) ([]track.Image, error) {
+	known := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !imageID.MatchString(id) })
+	if len(known) == 0 {
+		return nil, nil
+	}
+	var out []track.Image
+	in := &ec2.DescribeImagesInput{Filters: filter("image-id", known), IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true),
+		MaxResults: aws.Int32(imagesPerPage)}
+	err := pages(&in.NextToken, func() (*string, error) {
+		found, err := c.api.DescribeImages(ctx, in, func(o *ec2.Options) { o.Region = s.Region })
+		if err != nil {
+			return nil, translate("describe images in "+s.Region, err)
+		}
+		for i := range found.Images {
+			if image := imageOf(&found.Images[i]); slices.Contains(known, image.ID) {
+				out = append(out, image)
+			}
+		}
+		return found.NextToken, nil
+	})
+	return out, err
 }
 
 func filter(name string, values []string) []types.Filter {

@@ -45,6 +45,27 @@ type fakeEC2 struct {
 	startErr error
 	untagged []*ec2.DeleteTagsInput
 	typesAsk []*ec2.DescribeInstanceTypesInput
+	images   [][]types.Image // pages
+	imageAsk []*ec2.DescribeImagesInput
+	imagesIn []string // Regions
+}
+
+func (f *fakeEC2) DescribeImages(_ context.Context, in *ec2.DescribeImagesInput, options ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error) {
+	o := ec2.Options{Region: region}
+	for _, set := range options {
+		set(&o)
+	}
+	copied := *in
+	f.imageAsk, f.imagesIn = append(f.imageAsk, &copied), append(f.imagesIn, o.Region)
+	n := len(f.imageAsk) - 1
+	if f.err != nil || n >= len(f.images) {
+		return nil, f.err
+	}
+	out := &ec2.DescribeImagesOutput{Images: f.images[n]}
+	if n+1 < len(f.images) {
+		out.NextToken = aws.String("more")
+	}
+	return out, nil
 }
 
 func (f *fakeEC2) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
@@ -302,6 +323,42 @@ func TestInstanceTypes(t *testing.T) {
 	}
 	if got, err := (&Cloud{f}).InstanceTypes(t.Context(), scope, nil); len(got) != 0 || err != nil {
 		t.Errorf("no names: %v, %v", got, err)
+	}
+}
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	const copied, made, original, old = "ami-0123456789abcdef1", "ami-0123456789abcdef2", "ami-0123456789abcdef3", "ami-12345678"
+	f := &fakeEC2{images: [][]types.Image{
+		{{ImageId: aws.String(copied), OwnerId: aws.String(account), SourceImageId: aws.String(original), SourceImageRegion: aws.String("us-west-2")},
+			{ImageId: aws.String("ami-0123456789abcdef9"), SourceImageId: aws.String(original)}, {}},
+		{},
+		{{ImageId: aws.String(made), SourceInstanceId: aws.String(oneID)}, {ImageId: aws.String(original), OwnerId: aws.String("999999999999")},
+			{ImageId: aws.String(old), SourceImageId: aws.String("*"), SourceImageRegion: aws.String("us-west-2"), SourceInstanceId: aws.String("i-*")}},
+	}}
+	abroad := track.Scope{Account: account, Region: "eu-west-3"}
+	got, err := (&Cloud{f}).Images(t.Context(), abroad, []string{copied, made, "ami-*", original, old, ""})
+	want := []track.Image{{ID: copied, Owner: account, SourceImage: original, SourceRegion: "us-west-2"}, {ID: made, SourceInstance: oneID},
+		{ID: original, Owner: "999999999999"}, {ID: old}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	in := f.imageAsk[0]
+	if len(in.ImageIds) != 0 || aws.ToString(in.Filters[0].Name) != "image-id" || !slices.Equal(in.Filters[0].Values, []string{copied, made, original, old}) {
+		t.Errorf("asked with %+v; want a filter of the ids alone, so that an unknown one fails nothing", in)
+	}
+	if !aws.ToBool(in.IncludeDeprecated) || !aws.ToBool(in.IncludeDisabled) {
+		t.Error("deprecated and disabled images were not asked for")
+	}
+	if !slices.Equal(f.imagesIn, []string{"eu-west-3", "eu-west-3", "eu-west-3"}) {
+		t.Errorf("asked in %v, want in the scope's Region", f.imagesIn)
+	}
+	f = &fakeEC2{err: apiError("RequestLimitExceeded")}
+	if _, err := (&Cloud{f}).Images(t.Context(), abroad, []string{copied}); !errors.Is(err, enforce.ErrThrottled) {
+		t.Errorf("throttled: %v", err)
+	}
+	if got, err := (&Cloud{f}).Images(t.Context(), abroad, []string{"ami-*"}); len(got) != 0 || err != nil {
+		t.Errorf("no valid id: %v, %v; want no call", got, err)
 	}
 }
 

@@ -157,6 +157,18 @@ func hostOf(s track.Scope, h *types.Host) (license.Host, bool) {
 	return out, true
 }
 
+// imageOf translates one image. A source that has not the form of an id is none.
+func imageOf(i *types.Image) track.Image {
+	out := track.Image{ID: aws.ToString(i.ImageId), Owner: aws.ToString(i.OwnerId)}
+	if id := aws.ToString(i.SourceImageId); imageID.MatchString(id) {
+		out.SourceImage, out.SourceRegion = id, aws.ToString(i.SourceImageRegion)
+	}
+	if id := aws.ToString(i.SourceInstanceId); instanceID.MatchString(id) {
+		out.SourceInstance = id
+	}
+	return out
+}
+
 func typeOf(t *types.InstanceTypeInfo) license.InstanceType {
 	out := license.InstanceType{
 		Name: string(t.InstanceType), BareMetal: aws.ToBool(t.BareMetal), InstanceStore: aws.ToBool(t.InstanceStorageSupported),

@@ -65,6 +65,11 @@ func (o *inMemory) Hosts(context.Context, track.Scope, []string) (all []license.
 	return all, nil
 }
 
+// Images implements track.Observer.
+func (o *inMemory) Images(context.Context, track.Scope, []string) ([]track.Image, error) {
+	return nil, nil
+}
+
 // InstanceTypes implements track.Observer.
 func (o *inMemory) InstanceTypes(context.Context, track.Scope, []string) ([]license.InstanceType, error) {
 	return nil, nil

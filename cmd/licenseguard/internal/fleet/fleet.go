@@ -138,6 +138,9 @@ func (f *Fleet) Hosts(_ context.Context, s track.Scope, ids []string) ([]license
 	return out, nil
 }
 
+// Images implements track.Observer: a listing of instances tells nothing of images.
+func (*Fleet) Images(context.Context, track.Scope, []string) ([]track.Image, error) { return nil, nil }
+
 // InstanceTypes implements track.Observer: without AWS nothing can be looked up.
 func (f *Fleet) InstanceTypes(context.Context, track.Scope, []string) ([]license.InstanceType, error) {
 	return nil, nil
