@@ -26,6 +26,7 @@ type explanation struct {
 	State       license.State
 	Launch      time.Time
 	Association string
+	Lineage     []string `json:",omitempty"` // of its image, a step each
 	Verdict     ledger.Verdict
 	Cause       ledger.Cause `json:",omitempty"`
 	Licenses    int64
@@ -128,6 +129,9 @@ func explainUnheld(ctx context.Context, store opened, named func(license.Resourc
 				known = true
 				fmt.Fprintf(out, "It is on record: %s.\nNone of the %s applies to it by image %s, by its tags, or otherwise; licenseguard license show tells what one applies to.\n",
 					machineOf(&f.Instance), plural(licenses, "license", "licenses"), cmp.Or(f.Instance.ImageID, "(unknown)"))
+				for _, step := range f.Instance.Lineage() {
+					fmt.Fprintf(out, "  %s\n", telemetry.Clean(step, 400))
+				}
 			}
 			return nil
 		})
@@ -147,7 +151,7 @@ func explainMember(l *ledger.License, e *ledger.Entry, m *ledger.Member, facts l
 	x := explanation{License: l.Configuration.ID, Name: l.Configuration.Name, Resource: e.Resource.AWSID(), Instance: m.Instance.AWSID(), State: m.State,
 		Launch: m.Generation.Launch, Association: string(m.Kind) + " " + m.Value, Verdict: e.Verdict, Cause: m.Cause, Licenses: e.Licenses,
 		Estimated: e.Estimated, Arithmetic: usage.Explanation.String(), Steps: usage.Explanation.Steps(), Inputs: usage.Explanation, RuleVersion: version,
-		FirstSeen: m.FirstSeen, Observed: m.Observed, EventID: facts.EventID, LaunchedBy: facts.LaunchedBy, Machine: machineOf(&facts.Instance)}
+		FirstSeen: m.FirstSeen, Observed: m.Observed, EventID: facts.EventID, LaunchedBy: facts.LaunchedBy, Machine: machineOf(&facts.Instance), Lineage: facts.Instance.Lineage()}
 	if version > 0 {
 		x.Rules, x.RulesFrom = l.Configuration.Rules[version-1].Text, l.Configuration.Rules[version-1].Effective
 	}
@@ -285,6 +289,7 @@ func printExplanation(out io.Writer, e explanation) {
 		line("seen", fmt.Sprintf("first %s, last looked at %s", stamp(e.FirstSeen), stamp(e.Observed)))
 		line("machine", cmp.Or(e.Machine, string(e.State)))
 		line("applies by", e.Association+since(e.Since))
+		more(e.Lineage)
 	}
 	line("rules", fmt.Sprintf("version %d, since %s: %s", e.RuleVersion, stamp(e.RulesFrom), cmp.Or(strings.Join(e.Rules, " "), "none")))
 	line("count", e.Arithmetic)
