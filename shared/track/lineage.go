@@ -95,7 +95,7 @@ func (t *Tracker) wantedImages(sightings []sighting) []license.ImageRef {
 	wanted := make(map[string]bool)
 	for i := range sightings {
 		in := &sightings[i].instance
-		if sightings[i].gone || in.ImageID == "" || in.State == license.Terminated {
+		if in.ImageID == "" || in.State == license.Terminated {
 			continue
 		}
 		if _, seen := wanted[in.ImageID]; seen {

@@ -86,6 +86,7 @@ func TestCopyOfACopyIsCountedInTheBatch(t *testing.T) {
 	for i := range 100 {
 		bodies = append(bodies, f.launch(fmt.Sprintf("i-%017x", i), third))
 	}
+	f.now = f.now.Add(5 * time.Second)
 	r := f.handle(1, bodies...)
 	if r.Handled != 100 || len(r.Retry) != 0 || f.cloud.looks != 1 {
 		t.Errorf("%d looks, report %+v; want 1 look and 100 handled", f.cloud.looks, r)
@@ -153,6 +154,13 @@ func TestOverrunByACopyIsByLaunch(t *testing.T) {
 			if m := f.member(oneID); m.Cause != test.cause {
 				t.Errorf("cause %q, want %q", m.Cause, test.cause)
 			}
+			f.now = f.now.Add(time.Hour)
+			if _, err := f.Sweep(t.Context(), account); err != nil {
+				t.Fatal(err)
+			}
+			if m := f.member(oneID); m.Cause != test.cause || m.Late != (test.fail != nil) {
+				t.Errorf("after a sweep %+v, want cause %q still", m, test.cause)
+			}
 			// A restart is a launch that knew the limit, however the lineage was found.
 			f.now = f.now.Add(time.Hour)
 			f.handle(1, f.launch(oneID, third))
@@ -160,6 +168,71 @@ func TestOverrunByACopyIsByLaunch(t *testing.T) {
 				t.Errorf("after a restart %+v, want not late", m)
 			}
 		})
+	}
+}
+
+// TestStartOfWhatWasStopped: a start that comes with the lineage is by launch, although
+// an earlier launch was recorded without it.
+func TestStartOfWhatWasStopped(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.handle(1, f.launch(oneID, third))
+	f.want("AWS does not show the image", 0)
+	f.copies()
+	f.now = f.now.Add(2 * time.Hour)
+	body := f.launch(oneID, third)
+	f.now = f.now.Add(5 * time.Second)
+	f.handle(1, body)
+	f.want("started", 2)
+	if m := f.member(oneID); m.Late {
+		t.Errorf("late: %+v", m)
+	}
+}
+
+// TestImagesThatCannotBeAsked: the message comes again, but not for ever.
+func TestImagesThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cloud.imageFail = errors.New("not authorized")
+	body := f.launch(oneID, third)
+	for receives, want := range map[int]int{1: 1, 2: 1, 3: 0, 4: 0} {
+		if r := f.handle(receives, body); len(r.Retry) != want || r.Buried != 0 {
+			t.Errorf("receive %d: report %+v, want %d retries", receives, r, want)
+		}
+	}
+	if len(f.cloud.asked) != 1 {
+		t.Errorf("asked %d times within a minute, want once", len(f.cloud.asked))
+	}
+	if f.onRecord(oneID).Instance.ID == "" {
+		t.Error("the instance is not on record")
+	}
+}
+
+// TestAnotherImage: an instance whose root was replaced by another image has the
+// ancestors of that one only.
+func TestAnotherImage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.copies()
+	f.handle(1, f.launch(oneID, third))
+	f.handle(1, f.launch(oneID, fourth))
+	if a := f.onRecord(oneID).Instance.Ancestry; a != nil {
+		t.Errorf("ancestors of the image before: %+v", a)
+	}
+}
+
+// TestImagesOfSeveralRegions: each generation is one call for each Region.
+func TestImagesOfSeveralRegions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.copies()
+	f.cloud.images[license.ImageRef{ID: fourth, Region: region}] = track.Image{ID: fourth, SourceImage: image}
+	f.handle(1, f.launch(oneID, third), f.launch("i-0000000000000aaaa", fourth))
+	f.want("both", 4)
+	want := fmt.Sprint([][]license.ImageRef{{{ID: third, Region: region}, {ID: fourth, Region: region}},
+		{{ID: second, Region: abroad}}, {{ID: image, Region: region}}, {{ID: image, Region: abroad}}})
+	if got := fmt.Sprint(f.cloud.asked); got != want {
+		t.Errorf("asked %s\nwant  %s", got, want)
 	}
 }
 
@@ -178,6 +251,14 @@ func TestImagesAreNotAskedInVain(t *testing.T) {
 	}
 	if len(f.cloud.asked) != 1 {
 		t.Errorf("asked %v for an image that AWS does not show, want once", f.cloud.asked)
+	}
+	f.set("i-0000000000000eeee", license.Terminated, f.now)
+	gone := f.cloud.instances["i-0000000000000eeee"]
+	gone.ImageID = third
+	f.cloud.instances["i-0000000000000eeee"] = gone
+	f.handle(1, stateEvent("i-0000000000000eeee", "terminated", f.now))
+	if len(f.cloud.asked) != 1 {
+		t.Errorf("asked %v for what is terminated", f.cloud.asked)
 	}
 	f.now = f.now.Add(2 * time.Hour)
 	f.handle(1, f.launch("i-0000000000000bbbb", fourth))
@@ -253,6 +334,20 @@ func TestImageOfAnInstance(t *testing.T) {
 	if m := f.member("i-0000000000000aaaa"); !m.Late {
 		t.Errorf("what ran before its lineage was known is taken for a launch: %+v", m)
 	}
+}
+
+// TestImageOfAnotherAccountsInstance: the instance is looked up in the account that
+// made the image.
+func TestImageOfAnotherAccountsInstance(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cloud.images = map[license.ImageRef]track.Image{{ID: fourth, Region: region}: {ID: fourth, Owner: owner, SourceInstance: oneID}}
+	theirs := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID(owner, region, oneID), ImageID: image, State: license.Running}}
+	if err := f.store.SaveFacts(t.Context(), []ledger.Facts{theirs}); err != nil {
+		t.Fatal(err)
+	}
+	f.handle(1, f.launch("i-0000000000000aaaa", fourth))
+	f.want("launched", 2)
 }
 
 // TestHostileImages: what AWS could tell, but should not, ends.
