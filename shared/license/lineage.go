@@ -100,3 +100,13 @@ func (a *Association) generations(in *Instance) int {
 	_, n, _ := in.Ancestor(a.Value)
 	return n
 }
+
+// OfferedTo returns since when an association is offered to an instance, which its
+// configuration offers since an instant: what was found out of the instance's image
+// only after its launch is offered no sooner, so that it is taken for no launch.
+func (h Held) OfferedTo(in *Instance, since time.Time) time.Time {
+	if a, _, ok := in.Ancestor(h.Value); ok && h.Kind == ByAMI && a.Found.After(since) {
+		return a.Found
+	}
+	return since
+}

@@ -228,6 +228,10 @@ var rareMutants = []struct {
 		{"license/amend.go", "wanted.TightenedAt = later(wanted.TightenedAt, old.TightenedAt)", ""}}}, "license", "TestAmendWithASlowClock"},
 	{mutant{name: "a later license is not told of an undo", edits: []edit{
 		{"track/sighting.go", "Undone: t.undone[f.Instance.ID].After(f.Generation.Launch),", ""}}}, "track", "TestAnUndoTellsLaterLicenses"},
+	{mutant{name: "what is found out of an image after the launch is offered before it", edits: []edit{
+		{"track/sighting.go", "h.OfferedTo(&f.Instance, t.offered(h))", "t.offered(h)"}}}, "track", "TestOverrunByACopyIsByLaunch"},
+	{mutant{name: "what was found out late is forgotten by the next look", edits: []edit{
+		{"track/lineage.go", "out[i].Found = a.Found", "_ = a"}}}, "track", "TestOverrunByACopyIsByLaunch"},
 	{mutant{name: "a start by an undo is a launch", edits: []edit{
 		{"ledger/claim.go", "lateAssociation(c) || c.Undone", "lateAssociation(c)"}}}, "ledger", "TestAStartByAnUndoIsListed"},
 }

@@ -159,8 +159,10 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 		r, err = b.t.record(ctx, s, sightings)
 		b.report.Changes += r.changes
 		for _, p := range hints {
-			id := license.NewResourceID(s.Account, s.Region, p.hint.ID)
-			if r.failed[id] != nil || r.untraced[id] && p.message.Receives < lastReceive {
+			if r.failed[license.NewResourceID(s.Account, s.Region, p.hint.ID)] != nil {
+				b.retry[p.message.ID] = true
+			}
+			if r.untraced[license.NewResourceID(s.Account, s.Region, p.hint.ID)] && p.message.Receives < lastReceive {
 				b.retry[p.message.ID] = true
 			}
 		}

@@ -257,22 +257,13 @@ func (t *Tracker) claim(s *sighting, f ledger.Facts, h license.Held) ledger.Clai
 		Undone: t.undone[f.Instance.ID].After(f.Generation.Launch), Observed: f.Observed, Happened: s.happened, Uncertainty: s.uncertainty, EventID: s.eventID,
 	}
 	if h.Ended.IsZero() {
-		c.Held, c.Offered = &h, t.offered(h, &f.Instance)
+		c.Held, c.Offered = &h, h.OfferedTo(&f.Instance, t.offered(h))
 	}
 	return c
 }
 
-// offered tells since when the configuration offers the association to an instance:
-// what is found out of its image only after its launch is offered no sooner.
-func (t *Tracker) offered(h license.Held, in *license.Instance) time.Time {
-	since := t.offeredAtAll(h)
-	if a, _, ok := in.Ancestor(h.Value); ok && h.Kind == license.ByAMI && a.Found.After(since) {
-		since = a.Found
-	}
-	return since
-}
-
-func (t *Tracker) offeredAtAll(h license.Held) time.Time {
+// offered tells since when the configuration offers the association.
+func (t *Tracker) offered(h license.Held) time.Time {
 	for i := range t.configurations {
 		if t.configurations[i].ID != h.ConfigurationID {
 			continue

@@ -191,7 +191,7 @@ func (s *simulation) onRecord(c *license.Configuration) []ledger.Claim {
 			claim.Host = s.host(f.Instance)
 		}
 		if len(held) > 0 {
-			claim.Held, claim.Offered = &held[0], offered(c, held[0])
+			claim.Held, claim.Offered = &held[0], held[0].OfferedTo(&f.Instance, offered(c, held[0]))
 		}
 		claims = append(claims, claim)
 	}
