@@ -56,6 +56,8 @@ func (s *ec2Server) serve(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(&b, `<item><hostId>%s</hostId><ownerId>%s</ownerId><state>available</state><hostProperties><instanceFamily>m5</instanceFamily><cores>48</cores><sockets>2</sockets><totalVCpus>96</totalVCpus></hostProperties></item>`, hostID(n), account)
 		}
 		b.WriteString(`</hostSet></DescribeHostsResponse>`)
+	case "DescribeImages": // none is anybody's copy
+		b.WriteString(`<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0b4a4c3d-1a2b-4c3d-8e9f-0123456789ab</requestId><imagesSet/></DescribeImagesResponse>`)
 	default:
 		http.Error(w, "the stub does not know "+action, http.StatusBadRequest)
 		return
