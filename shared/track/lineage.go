@@ -40,9 +40,10 @@ const (
 // them, and returns the instances for which AWS could not be asked. That is no
 // failure: they are recorded by what is known.
 //
-// It costs nothing while no configuration has an association by AMI, or each has one
-// with the image itself. Else what is on record is read once by a process, and
-// unknown images cost one call for each generation and Region, per 100 of them.
+// It costs nothing while no configuration has an association by AMI, or each that has
+// one has one with the image itself. Else what is on record is read once by a process,
+// and unknown images cost one call for each generation and Region, per 100 of them,
+// until each such configuration found one of its own.
 func (t *Tracker) traceImages(ctx context.Context, s Scope, sightings []sighting) (untraced map[license.ResourceID]bool, err error) {
 	images := t.wantedImages(sightings)
 	if len(images) == 0 {
@@ -66,7 +67,7 @@ func (t *Tracker) traceImages(ctx context.Context, s Scope, sightings []sighting
 		if _, wanted := slices.BinarySearchFunc(images, image, compareImages); !wanted {
 			continue
 		}
-		chain, open := license.Ancestry(image, t.origin)
+		chain, open := t.trace(image)
 		in.Ancestry = chain
 		if t.images.missed[open].failed {
 			if untraced == nil {
@@ -83,45 +84,53 @@ func imageOf(in *license.Instance) license.ImageRef {
 	return license.ImageRef{ID: in.ImageID, Region: region}
 }
 
-func (t *Tracker) origin(image license.ImageRef) (license.Ancestor, bool) {
-	a, known := t.images.of[image]
-	return a, known
-}
-
 // wantedImages are the images of live instances whose ancestors may make a
 // difference, each once, in order.
 func (t *Tracker) wantedImages(sightings []sighting) []license.ImageRef {
 	var out []license.ImageRef
-	wanted := make(map[string]bool)
+	seen := make(map[string]bool)
 	for i := range sightings {
 		in := &sightings[i].instance
-		if in.ImageID == "" || in.State == license.Terminated {
+		if in.ImageID == "" || in.State == license.Terminated || seen[in.ImageID] {
 			continue
 		}
-		if _, seen := wanted[in.ImageID]; seen {
-			continue
-		}
-		wanted[in.ImageID] = slices.ContainsFunc(t.configurations, func(c license.Configuration) bool { return wantsAncestors(&c, in.ImageID) })
-		if wanted[in.ImageID] {
+		seen[in.ImageID] = true
+		if t.wantsMore(license.Instance{ImageID: in.ImageID}) {
 			out = append(out, imageOf(in))
 		}
 	}
 	return ordered(out)
 }
 
-// wantsAncestors reports whether a configuration has images, but not this one.
-func wantsAncestors(c *license.Configuration, image string) bool {
-	images := false
-	for _, a := range c.Associations {
-		if a.Kind != license.ByAMI {
-			continue
+// wantsMore reports whether a configuration has images, but neither that of the
+// instance nor one of its ancestors so far.
+func (t *Tracker) wantsMore(in license.Instance) bool {
+	return slices.ContainsFunc(t.configurations, func(c license.Configuration) bool {
+		images := false
+		for _, a := range c.Associations {
+			if a.Kind != license.ByAMI {
+				continue
+			}
+			if a.Matches(in) {
+				return false
+			}
+			images = true
 		}
-		if a.Value == image {
-			return false
-		}
-		images = true
+		return images
+	})
+}
+
+// trace returns the ancestors of an image as far as they are known, and the image
+// whose origin is to be asked for, if it would make a difference.
+func (t *Tracker) trace(image license.ImageRef) (chain []license.Ancestor, open license.ImageRef) {
+	chain, open = license.Ancestry(image, func(image license.ImageRef) (license.Ancestor, bool) {
+		a, known := t.images.of[image]
+		return a, known
+	})
+	if !t.wantsMore(license.Instance{ImageID: image.ID, Ancestry: chain}) {
+		open = license.ImageRef{}
 	}
-	return images
+	return chain, open
 }
 
 // openImages are those whose origins are to be asked for next.
@@ -129,8 +138,7 @@ func (t *Tracker) openImages(images []license.ImageRef) []license.ImageRef {
 	var out []license.ImageRef
 	now := t.Now()
 	for _, image := range images {
-		_, open := license.Ancestry(image, t.origin)
-		if open.ID != "" && !now.Before(t.images.missed[open].until) {
+		if _, open := t.trace(image); open.ID != "" && !now.Before(t.images.missed[open].until) {
 			out = append(out, open)
 		}
 	}

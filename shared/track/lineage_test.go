@@ -92,7 +92,7 @@ func TestCopyOfACopyIsCountedInTheBatch(t *testing.T) {
 		t.Errorf("%d looks, report %+v; want 1 look and 100 handled", f.cloud.looks, r)
 	}
 	f.want("after the batch", 200)
-	if got := fmt.Sprint(f.cloud.asked); got != fmt.Sprint([][]license.ImageRef{{{ID: third, Region: region}}, {{ID: second, Region: abroad}}, {{ID: image, Region: abroad}}}) {
+	if got := fmt.Sprint(f.cloud.asked); got != fmt.Sprint([][]license.ImageRef{{{ID: third, Region: region}}, {{ID: second, Region: abroad}}}) {
 		t.Errorf("asked for images %v", got)
 	}
 	id := fmt.Sprintf("i-%017x", 7)
@@ -189,6 +189,41 @@ func TestStartOfWhatWasStopped(t *testing.T) {
 	}
 }
 
+// TestLicensesOfDifferentGenerations: what one license has found is not enough for
+// another one that looks further back, nor for one that comes later.
+func TestLicensesOfDifferentGenerations(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.copies()
+	configure := func(id, image string) {
+		if _, err := f.Configure(t.Context(), license.Configuration{ID: id, Name: id, CountingType: license.CountInstance,
+			Associations: []license.Association{{Kind: license.ByAMI, Value: image}}}, "test"); err != nil {
+			t.Fatal(err)
+		}
+		f.now = f.now.Add(time.Minute)
+	}
+	f.cloud.images[license.ImageRef{ID: image, Region: abroad}] = track.Image{ID: image, SourceImage: fourth}
+	configure("lic-b", second)
+	f.handle(1, f.launch(oneID, third))
+	held := func() (out []string) {
+		for _, h := range f.onRecord(oneID).Held {
+			out = append(out, h.ConfigurationID+" "+h.Value)
+		}
+		return out
+	}
+	if got, want := held(), []string{"lic-a " + image, "lic-b " + second}; !slices.Equal(got, want) || len(f.cloud.asked) != 2 {
+		t.Errorf("held %q by %d calls, want %q by 2", got, len(f.cloud.asked), want)
+	}
+	configure("lic-c", fourth)
+	if got, want := held(), []string{"lic-a " + image, "lic-b " + second, "lic-c " + fourth}; !slices.Equal(got, want) || len(f.cloud.asked) != 3 {
+		t.Errorf("held %q by %d calls, want %q by 3", got, len(f.cloud.asked), want)
+	}
+	in := f.onRecord(oneID).Instance
+	if a, _, ok := in.Ancestor(fourth); !ok || a.Found.IsZero() {
+		t.Error("what was found out after the launch does not say so")
+	}
+}
+
 // TestImagesThatCannotBeAsked: the message comes again, but not for ever.
 func TestImagesThatCannotBeAsked(t *testing.T) {
 	t.Parallel()
@@ -226,11 +261,13 @@ func TestImagesOfSeveralRegions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.copies()
-	f.cloud.images[license.ImageRef{ID: fourth, Region: region}] = track.Image{ID: fourth, SourceImage: image}
+	const fifth = "ami-0eeeeeeeeeeeeeee5"
+	f.cloud.images[license.ImageRef{ID: fourth, Region: region}] = track.Image{ID: fourth, SourceImage: fifth}
+	f.cloud.images[license.ImageRef{ID: fifth, Region: region}] = track.Image{ID: fifth, SourceImage: image}
 	f.handle(1, f.launch(oneID, third), f.launch("i-0000000000000aaaa", fourth))
 	f.want("both", 4)
 	want := fmt.Sprint([][]license.ImageRef{{{ID: third, Region: region}, {ID: fourth, Region: region}},
-		{{ID: second, Region: abroad}}, {{ID: image, Region: region}}, {{ID: image, Region: abroad}}})
+		{{ID: second, Region: abroad}}, {{ID: fifth, Region: region}}})
 	if got := fmt.Sprint(f.cloud.asked); got != want {
 		t.Errorf("asked %s\nwant  %s", got, want)
 	}
