@@ -190,7 +190,6 @@ func (t *Tracker) askRegion(ctx context.Context, s Scope, images []license.Image
 		switch {
 		case ok:
 			t.images.of[image] = a
-			delete(t.images.missed, image)
 			if err := t.keepOrigin(ctx, image, a); err != nil {
 				return err
 			}
