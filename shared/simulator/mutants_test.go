@@ -3,7 +3,7 @@ package simulator
 var mutants = []mutant{
 	// The store and its committer.
 	{"check, then write", 100, "", []edit{
-		{"simulator/store.go", "if before == nil && c.License.Revision != 1 || before != nil && before.Revision != c.License.Revision-1 {", "if false {"}}},
+		{"simulator/store.go", "; gone || before == nil && c.License.Revision != 1 || before != nil && before.Revision != c.License.Revision-1 {", "; gone && false {"}}},
 	{"a conflict is taken for success", 100, "", []edit{
 		{"ledger/committer.go", "if attempt == maxAttempts {", "if attempt == 1 && b.Configuration == nil { return next, result, nil }\n\t\tif attempt == maxAttempts {"}}},
 	{"after a conflict the claims are forgotten", 100, "", []edit{
@@ -18,7 +18,7 @@ var mutants = []mutant{
 	{"no fence by observation", 400, "", []edit{
 		{"ledger/claim.go", "return c.Observed.Before(m.Observed)", "return false"},
 		{"track/sighting.go", "return c < 0 || c == 0 && after.Observed.Before(before.Observed)", "return c < 0"}}},
-	{"a new launch keeps the old answer", 300, "", []edit{
+	{"a new launch keeps the old answer", 3000, "", []edit{
 		{"ledger/claim.go", `m.FirstSeen, m.Answered, m.Cause = c.Observed, "", ""`, `m.FirstSeen, m.Cause = c.Observed, ""`}}},
 
 	// Counting and cover.
