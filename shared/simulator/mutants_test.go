@@ -206,6 +206,10 @@ var rareMutants = []struct {
 		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}}, "enforce", "TestAGroupIsMadeSmallerOnce"},
 	{mutant{name: "a group that grew is made smaller again", edits: []edit{
 		{"enforce/act.go", "	p.Lowered = true", "	p.Lowered = false"}}}, "enforce", "TestAGroupThatGrewAgain"},
+	{mutant{name: "another mode answers what ran before", edits: []edit{
+		{"license/amend.go", "wanted.Enforcement.Mode != old.Enforcement.Mode ||", ""}}}, "api", "TestNoRequestStopsWhatRuns"},
+	{mutant{name: "a later expiry answers what ran before", edits: []edit{
+		{"license/amend.go", "wanted.Expired(now) != old.Expired(now)", "false"}}}, "api", "TestNoRequestStopsWhatRuns"},
 	{mutant{name: "what is not judged yet is deleted", edits: []edit{
 		{"registrar/delete.go", "l, _, err := r.committer().Apply(ctx, id, ledger.Batch{})", "l, err := r.Store.Load(ctx, id)"}}}, "registrar", "TestDeleteOfWhatIsNotJudgedYet"},
 	{mutant{name: "an undo is taken for done when an old exemption drops out", edits: []edit{
