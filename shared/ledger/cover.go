@@ -175,7 +175,10 @@ func (f *folder) judge(i int, v Verdict, cause func(*Member) Cause) {
 	if e.Verdict != v {
 		e.Verdict, e.Since = v, f.now
 		for j := range e.Members {
-			e.Members[j].Cause, e.Members[j].Answered = "", ""
+			m := &e.Members[j]
+			if m.Cause = ""; m.Answered != string(DoneLowered) { // its group is smaller already, though it may run still
+				m.Answered = ""
+			}
 		}
 		e.assign(v, f.now)
 		if was := f.was(i); was != nil && was.Verdict == v { // lost and found again in one fold

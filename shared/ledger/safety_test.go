@@ -189,3 +189,20 @@ func TestAStartByAnUndoIsListed(t *testing.T) {
 	w.see(again)
 	same(t, "answer", ledger.Answer{Why: ledger.WhyListed}, w.answers()[2])
 }
+
+// TestAGroupIsLoweredOnceForALaunch: an instance whose group was made smaller for it
+// runs until Auto Scaling ends one. Should it be covered meanwhile and lose that
+// again, the group is not made smaller a second time.
+func TestAGroupIsLoweredOnceForALaunch(t *testing.T) {
+	t.Parallel()
+	w := overrun(t, 1, func(c *license.Configuration) { c.Enforcement.AutoScaling = license.AutoScalingLower })
+	w.report(ledger.DoneLowered, 2, ledger.Unguarded)
+	w.amend(func(c *license.Configuration) { c.Count = licenses(2) })
+	same(t, "covered", []int{1, 2}, w.members(ledger.Covered))
+	w.after(10 * time.Second).see(w.launched(3, w.launchOf(2).Add(-time.Second)))
+	w.after(time.Hour)
+	same(t, "over again", []int{2}, w.members(ledger.Over))
+	_, m := w.member(2)
+	same(t, "cause", ledger.ByLaunch, m.Cause)
+	same(t, "answer", ledger.Answer{Why: ledger.WhyAnswered}, w.answers()[2])
+}

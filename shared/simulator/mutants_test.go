@@ -228,6 +228,8 @@ var rareMutants = []struct {
 		{"enforce/brake.go", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) {", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) && false {"}}}, "enforce", "TestDriftOpensTheBreaker"},
 	{mutant{name: "a sweep of an empty account knows no license", edits: []edit{
 		{"track/sweep.go", "if _, err := t.refresh(ctx); err != nil {", "if err := error(nil); err != nil {"}}}, "track", "TestSweepOfAnEmptyAccount"},
+	{mutant{name: "a group is made smaller at each overrun of a launch", edits: []edit{
+		{"ledger/cover.go", "m.Answered != string(DoneLowered) {", "true {"}}}, "ledger", "TestAGroupIsLoweredOnceForALaunch"},
 	{mutant{name: "a slow clock takes a tightening back", edits: []edit{
 		{"license/amend.go", "wanted.TightenedAt = later(wanted.TightenedAt, old.TightenedAt)", ""}}}, "license", "TestAmendWithASlowClock"},
 	{mutant{name: "a later license is not told of an undo", edits: []edit{
