@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/ledger"
-	"licenseguard/shared/license"
+	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
 )
 
@@ -19,8 +20,8 @@ type edit struct {
 	Revision    int64
 	At          time.Time
 	By          string
-	What        string       // created, changed or deleted
-	Differences []difference `json:",omitempty"`
+	What        string                 // created, changed or deleted
+	Differences []registrar.Difference `json:",omitempty"`
 }
 
 func licenseHistory() *cobra.Command {
@@ -34,11 +35,11 @@ func licenseHistory() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				versions, err := store.History(c.Context(), id)
-				if err != nil {
+				history, err := (&registrar.Registrar{Store: store}).History(c.Context(), id)
+				if err != nil && !errors.Is(err, ledger.ErrNotFound) { // it was set before there was a history
 					return err
 				}
-				edits := editsOf(versions)
+				edits := editsOf(history)
 				if r.json {
 					return console.JSON(c.OutOrStdout(), edits)
 				}
@@ -67,48 +68,20 @@ func idEver(ctx context.Context, store ledger.Store, name string) (string, error
 	return "", err
 }
 
-// editsOf compares each version with the one before it.
-func editsOf(versions []ledger.Version) []edit {
+// editsOf says what each edit was.
+func editsOf(history []registrar.Edit) []edit {
 	edits := []edit{}
-	var before *license.Configuration
-	for i := range versions {
-		v := &versions[i]
-		e := edit{Revision: v.Revision, At: v.Configuration.UpdatedAt, By: v.Configuration.UpdatedBy, What: changed}
+	for i, h := range history {
+		e := edit{Revision: h.Revision, At: h.At, By: h.By, What: changed, Differences: h.Differences}
 		switch {
-		case v.Deleted:
-			e.What = "deleted"
-		default:
-			e.Differences = append(differences(before, &v.Configuration), exempted(before, &v.Configuration)...)
-			if before == nil {
-				e.What = created
-			}
+		case h.Deleted:
+			e.What, e.Differences = "deleted", nil
+		case i == 0:
+			e.What = created
 		}
-		edits, before = append(edits, e), &v.Configuration
+		edits = append(edits, e)
 	}
 	return edits
-}
-
-// exempted tells how the exemptions differ, which no file holds.
-func exempted(old, now *license.Configuration) []difference {
-	var from string
-	if old != nil {
-		from = exemptionsText(old)
-	}
-	if to := exemptionsText(now); from != to {
-		return []difference{{"exemptions", from, to}}
-	}
-	return nil
-}
-
-func exemptionsText(c *license.Configuration) string {
-	var text string
-	for i, e := range c.Exemptions {
-		if i > 0 {
-			text += ", "
-		}
-		text += fmt.Sprintf("%s until %s", e.Instance.AWSID(), e.End().UTC().Format(time.RFC3339))
-	}
-	return text
 }
 
 func printEdits(out io.Writer, id string, edits []edit) {

@@ -173,8 +173,8 @@ func TestApplyFindsLicensesByName(t *testing.T) {
 	if err != nil || shown.DeletedBy != "ann" || shown.Configuration.ID != id {
 		t.Errorf("the deleted one is shown as %+v, %v", shown, err)
 	}
-	versions, err := a.Store.History(t.Context(), id)
-	if edits := editsOf(versions); err != nil || len(edits) != 2 || edits[0].What != created || edits[1].What != "deleted" {
+	history, err := a.History(t.Context(), id)
+	if edits := editsOf(history); err != nil || len(edits) != 2 || edits[0].What != created || edits[1].What != "deleted" {
 		t.Errorf("%+v, %v", edits, err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,16 +32,13 @@ const (
 type planned struct {
 	License, ID string
 	Result      string
-	Differences []difference       `json:",omitempty"`
-	Before      *snapshot.Position `json:",omitempty"`
-	After       *snapshot.Position `json:",omitempty"`
+	Differences []registrar.Difference `json:",omitempty"`
+	Before      *snapshot.Position     `json:",omitempty"`
+	After       *snapshot.Position     `json:",omitempty"`
 
 	seen   *license.Configuration // what it was compared with; nil: there was none
 	wanted license.Configuration
 }
-
-// difference is one field that the file wants otherwise.
-type difference struct{ Field, From, To string }
 
 // hashOf identifies a plan: what the file wants, and what people had set before. How
 // much of it is used is no part of that, because it moves all the time.
@@ -119,7 +114,7 @@ func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (
 	if err != nil {
 		return p, badInput("license %q: %w", wanted.Name, err)
 	}
-	if p.Differences = differences(p.seen, &amended); p.seen != nil && len(p.Differences) == 0 {
+	if p.Differences = registrar.Differences(p.seen, &amended); p.seen != nil && len(p.Differences) == 0 {
 		p.Result, p.After = unchanged, p.Before
 		return p, nil
 	}
@@ -203,7 +198,7 @@ func stale(p planned, now *license.Configuration) error {
 		fmt.Fprintf(&what, "%s made it meanwhile", now.UpdatedBy)
 	default:
 		fmt.Fprintf(&what, "%s changed it meanwhile, at %s:", now.UpdatedBy, stamp(now.UpdatedAt))
-		for i, d := range append(differences(p.seen, now), exempted(p.seen, now)...) {
+		for i, d := range registrar.Differences(p.seen, now) {
 			if i > 0 {
 				what.WriteByte(',')
 			}
@@ -212,81 +207,6 @@ func stale(p planned, now *license.Configuration) error {
 	}
 	return fmt.Errorf("the plan has gone stale; license %q: %s; licenseguard license diff shows what the file would change now",
 		telemetry.Clean(p.License, 400), telemetry.Clean(what.String(), 600))
-}
-
-// differences lists the fields that differ, in the order of the file.
-func differences(old, wanted *license.Configuration) []difference {
-	before := make([]field, 0)
-	if old != nil {
-		before = fields(old)
-	}
-	var out []difference
-	for i, f := range fields(wanted) {
-		var from string
-		if i < len(before) {
-			from = before[i].value
-		}
-		if from != f.value {
-			out = append(out, difference{f.name, from, f.value})
-		}
-	}
-	return out
-}
-
-type field struct{ name, value string }
-
-// fields are what a person sets, under the names of the license file. A value
-// that is not set is empty.
-func fields(c *license.Configuration) []field {
-	count, expiry := "", ""
-	if c.Count != nil {
-		count = fmt.Sprint(*c.Count)
-	}
-	if !c.Expiry.IsZero() {
-		expiry = c.Expiry.UTC().Format(time.RFC3339)
-	}
-	var rules, associations, tags, products []string
-	for i, v := range c.Rules {
-		text := strings.Join(v.Text, " ")
-		if i > 0 {
-			text = "from " + v.Effective.UTC().Format(time.RFC3339) + ": " + text
-		}
-		rules = append(rules, text)
-	}
-	for _, one := range c.Associations {
-		associations = append(associations, string(one.Kind)+" "+one.Value)
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.Tags)) {
-		tags = append(tags, key+"="+c.Tags[key])
-	}
-	for _, p := range c.Products {
-		products = append(products, p.String())
-	}
-	slices.Sort(associations)
-	return []field{
-		{"name", c.Name},
-		{"description", c.Description},
-		{"countingType", string(c.CountingType)},
-		{"licenseCount", count},
-		{"hardLimit", fmt.Sprint(c.HardLimit)},
-		{"status", string(c.Status)},
-		{"rules", strings.Join(rules, "; ")},
-		{"expiry", expiry},
-		{"tags", strings.Join(tags, ", ")},
-		{"associations", strings.Join(associations, ", ")},
-		{"products", strings.Join(products, "; ")},
-		{"disassociateWhenNotFound", fmt.Sprint(c.DisassociateWhenNotFound)},
-		{"enforcement.mode", string(c.Enforcement.Mode)},
-		{"enforcement.actionsPerHour", fmt.Sprint(c.Enforcement.ActionsPerHour)},
-		{"enforcement.settle", c.Enforcement.Settle.String()},
-		{"enforcement.grace", c.Enforcement.Grace.String()},
-		{"enforcement.hours", c.Enforcement.Hours.String()},
-		{"enforcement.autoScaling", string(c.Enforcement.AutoScaling)},
-		{"enforcement.escalateAfter", c.Enforcement.EscalateAfter.String()},
-		{"enforcement.tagsExempt", fmt.Sprint(c.Enforcement.TagsExempt)},
-		{"enforcement.restartGrace", c.Enforcement.RestartGrace.String()},
-		{"thresholds", strings.Trim(fmt.Sprint(c.Thresholds), "[]")},
-	}
 }
 
 // counted is how many licenses a plan creates, changes and leaves.
@@ -320,7 +240,7 @@ func printPlan(out io.Writer, plan []planned, dry bool) {
 	}
 }
 
-func printDifferences(out io.Writer, differences []difference) {
+func printDifferences(out io.Writer, differences []registrar.Difference) {
 	for _, d := range differences {
 		if d.From == "" {
 			fmt.Fprintf(out, "  %-28s %s\n", d.Field, telemetry.Clean(d.To, 400))

@@ -197,17 +197,21 @@ func (w *watcher) inTurn(h http.Handler) http.Handler {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		answer := buffered{header: make(http.Header), code: http.StatusOK}
-		w.turn.Lock()
-		h.ServeHTTP(&answer, r)
-		err = w.pipeline.Drain(context.WithoutCancel(r.Context()))
-		if err != nil {
-			fmt.Fprintf(w.out, "what follows from a request failed, and the next look tries it again: %v\n", err)
-		}
-		w.turn.Unlock()
+		w.takeTurn(r, h, &answer)
 		maps.Copy(out.Header(), answer.header)
 		out.WriteHeader(answer.code)
 		_, _ = out.Write(answer.Bytes()) // the client is gone
 	})
+}
+
+// takeTurn answers one request; the turn ends whatever becomes of it.
+func (w *watcher) takeTurn(r *http.Request, h http.Handler, answer http.ResponseWriter) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	h.ServeHTTP(answer, r)
+	if err := w.pipeline.Drain(context.WithoutCancel(r.Context())); err != nil {
+		fmt.Fprintf(w.out, "what follows from a request failed, and the next look tries it again: %v\n", err)
+	}
 }
 
 // buffered keeps an answer until it is this client's turn to read.

@@ -69,7 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := h.Now()
 	name, out, err := h.serve(r)
 	e := failure(err)
-	log := []any{"operation", telemetry.Clean(name, 100), "request", id, "elapsed", h.Now().Sub(started)}
+	log := []any{"operation", telemetry.Clean(name, 100), "request", id, "elapsedMillis", h.Now().Sub(started).Milliseconds()}
 	switch {
 	case err == nil:
 		h.Log.DebugContext(r.Context(), "answered", log...)
@@ -128,7 +128,9 @@ func (h *Handler) serve(r *http.Request) (name string, out any, err error) {
 	if err != nil {
 		return name, nil, err
 	}
-	out, err = op.serve(c, body)
+	if out, err = op.serve(c, body); err == nil && op.write {
+		h.Log.InfoContext(r.Context(), "changed", "operation", name, "by", telemetry.Clean(c.by, 200))
+	}
 	return name, out, err
 }
 

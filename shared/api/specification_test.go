@@ -60,6 +60,8 @@ func TestAssociateAnAMI(t *testing.T) {
 	for _, n := range []int{0, 1, 0} {
 		w.do("UpdateLicenseSpecificationsForResource", object{"ResourceArn": instanceARN(n), "RemoveLicenseSpecifications": specifications(a)})
 	}
+	last := w.history(a)[len(w.history(a))-1]
+	equal(t, "the last change", last["Changes"], []any{object{"Field": "detached", "From": "i-00000000000000001", "To": "i-00000000000000001, i-00000000000000002"}})
 	w.reassociate()
 	if got := w.get(a); got["ConsumedLicenses"] != 0.0 {
 		t.Errorf("consumed %v after both were taken away and all was looked at again, want 0", got["ConsumedLicenses"])

@@ -1,12 +1,46 @@
 package api
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
+	"licenseguard/shared/telemetry"
 )
+
+// tag is Tag of the model.
+type tag struct {
+	Key   string `json:"Key" api:"required"`
+	Value string `json:"Value"`
+}
+
+// tagsOf sets tags on top of those before.
+func tagsOf(list []tag, before map[string]string) (map[string]string, error) {
+	tags := maps.Clone(before)
+	if tags == nil {
+		tags = make(map[string]string, len(list))
+	}
+	given := make(map[string]bool, len(list))
+	for _, t := range list {
+		if given[t.Key] {
+			return nil, invalid("Tags: the key %q is given twice", telemetry.Clean(t.Key, 128))
+		}
+		given[t.Key] = true
+		tags[t.Key] = t.Value
+	}
+	return tags, license.ValidateTags(tags)
+}
+
+func tagList(tags map[string]string) []tag {
+	out := []tag{}
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, tag{key, tags[key]})
+	}
+	return out
+}
 
 type tagInput struct {
 	ResourceArn string `json:"ResourceArn" api:"required"`

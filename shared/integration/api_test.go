@@ -234,7 +234,9 @@ func send(t *testing.T, to, target string, body []byte, signed bool) (*http.Resp
 // server of make up does.
 func TestAPIAsDeployed(t *testing.T) {
 	python, err := exec.LookPath("python3")
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("CI runs every test: there is no python3")
+	} else if err != nil {
 		t.Skip("not run: there is no python3")
 	}
 	all, _ := apis(t)

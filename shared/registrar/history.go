@@ -70,7 +70,8 @@ func Differences(old, wanted *license.Configuration) []Difference {
 
 type field struct{ name, value string }
 
-// fields are what a person sets, under the names of the license file.
+// fields are what a person sets, under the names of the license file; exemptions and
+// what was taken from a license one by one have no place in a file.
 func fields(c *license.Configuration) []field {
 	count, expiry := "", ""
 	if c.Count != nil {
@@ -91,6 +92,7 @@ func fields(c *license.Configuration) []field {
 		{"expiry", expiry},
 		{"tags", tagText(c.Tags)},
 		{"associations", associationText(c.Associations)},
+		{"detached", detachedText(c.Detached)},
 		{"products", productText(c.Products)},
 		{"disassociateWhenNotFound", strconv.FormatBool(c.DisassociateWhenNotFound)},
 		{"exemptions", exemptionText(c.Exemptions)},
@@ -141,13 +143,17 @@ func associationText(associations []license.Association) string {
 func productText(products []license.Product) string {
 	var out []string
 	for _, p := range products {
-		var filters []string
-		for _, f := range p.Filters {
-			filters = append(filters, fmt.Sprintf("%s %s %s", f.Name, f.Comparator, strings.Join(f.Values, " or ")))
-		}
-		out = append(out, p.ResourceType+": "+strings.Join(filters, " and "))
+		out = append(out, p.String())
 	}
 	return strings.Join(out, "; ")
+}
+
+func detachedText(ids []license.ResourceID) string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, id.AWSID())
+	}
+	return strings.Join(out, ", ")
 }
 
 func exemptionText(exemptions []license.Exemption) string {

@@ -151,7 +151,7 @@ func settings(w io.Writer, c *license.Configuration) {
 		{"  mode", string(e.Mode)}, {"  actions per hour", fmt.Sprint(e.ActionsPerHour)}, {"  settle", e.Settle.String()}, {"  grace", e.Grace.String()},
 		{"  hours", hours}, {"  auto scaling", string(e.AutoScaling)}, {"  escalate after", e.EscalateAfter.String()},
 		{"  tags exempt", fmt.Sprint(e.TagsExempt)}, {"  restart grace", e.RestartGrace.String()},
-		{"  alert at", strings.Trim(fmt.Sprint(c.Thresholds), "[]") + " %"}, {"  exemptions", fmt.Sprint(len(c.Exemptions))},
+		{"  alert at", strings.Trim(fmt.Sprint(c.Thresholds), "[]") + " %"}, {"  exemptions", fmt.Sprint(len(c.Exemptions))}, {"  taken away", fmt.Sprint(len(c.Detached))},
 	})
 	if len(c.Tags) == 0 {
 		return

@@ -163,7 +163,7 @@ func conflict(tx *bbolt.Tx, id string, before *ledgercodec.Head) error {
 		return c
 	}
 	var err error
-	if c.Newer, err = load(tx, id); err != nil {
+	if c.Newer, err = load(tx, id); err != nil && !errors.Is(err, ledger.ErrNotFound) { // it was deleted
 		return err
 	}
 	return c

@@ -37,6 +37,8 @@ func versions(t *testing.T, store ledger.Store) {
 	if err := c.Delete(ctx, l, "bob"); err != nil {
 		t.Fatal(err)
 	}
+	late := step(t, l, Launch("lic-1", 2))
+	wantConflict(t, "a commit after the deletion", store.Commit(ctx, late))
 	if _, err := store.Load(ctx, "lic-1"); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("Load of a deleted license: %v; want ErrNotFound", err)
 	}
