@@ -194,11 +194,8 @@ type managedResourceSummary struct {
 	AssociationCount int64  `json:"AssociationCount"`
 }
 
-// The resource types that licenseguard does not count yet.
-const (
-	typeNode = "SYSTEMS_MANAGER_MANAGED_INSTANCE"
-	typeRDS  = "RDS"
-)
+// resourceTypes are those that a summary lists, in AWS's order; an AMI consumes nothing.
+var resourceTypes = []license.ResourceType{license.EC2Instance, license.EC2Host, license.EC2AMI, license.ManagedNode, license.Database}
 
 // view shows a license as clients see it.
 func (c *call) view(l *ledger.License) licenseConfiguration {
@@ -212,9 +209,6 @@ func (c *call) view(l *ledger.License) licenseConfiguration {
 		LicenseCountingType: string(k.CountingType), LicenseRules: rules, LicenseCount: k.Count, LicenseCountHardLimit: k.HardLimit,
 		DisassociateWhenNotFound: k.DisassociateWhenNotFound, ConsumedLicenses: l.Totals.Deployed(), Status: string(k.Status),
 		OwnerAccountID: c.Account, ProductInformationList: productInformationOf(k.Products),
-		ConsumedLicenseSummaryList: []consumedLicenseSummary{
-			{string(license.EC2Instance), l.Totals.Instances}, {string(license.EC2Host), l.Totals.Hosts}, {typeNode, 0}, {typeRDS, 0},
-		},
 	}
 	if !k.Expiry.IsZero() {
 		seconds := k.Expiry.Unix()
@@ -224,7 +218,11 @@ func (c *call) view(l *ledger.License) licenseConfiguration {
 	for _, a := range c.associated(l) {
 		count[a.resource.Type()]++
 	}
-	for _, t := range []license.ResourceType{license.EC2Instance, license.EC2Host, license.EC2AMI, typeNode, typeRDS} {
+	used := l.UsedBy()
+	for _, t := range resourceTypes {
+		if t != license.EC2AMI {
+			v.ConsumedLicenseSummaryList = append(v.ConsumedLicenseSummaryList, consumedLicenseSummary{string(t), used[t]})
+		}
 		v.ManagedResourceSummaryList = append(v.ManagedResourceSummaryList, managedResourceSummary{string(t), count[t]})
 	}
 	return v

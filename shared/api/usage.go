@@ -25,7 +25,7 @@ type listUsageOutput struct {
 
 var usageFilters = map[string][]string{
 	"resourceArn":     nil,
-	"resourceType":    {string(license.EC2Instance), string(license.EC2Host), string(license.EC2AMI), typeNode, typeRDS},
+	"resourceType":    {string(license.EC2Instance), string(license.EC2Host), string(license.EC2AMI), string(license.ManagedNode), string(license.Database)},
 	"resourceAccount": nil,
 }
 

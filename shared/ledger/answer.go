@@ -17,6 +17,7 @@ const (
 	WhyUndone    = "a person undid the answer"
 	WhyEnded     = "the license does not apply to it any more"
 	WhyEnding    = "it is stopping by itself"
+	WhyOutside   = "it is no EC2 instance: alert only"
 	WhyOver      = "over the license count"
 	WhyBroken    = "breaks a rule"
 )
@@ -81,13 +82,15 @@ func (l *License) answer(e *Entry, m *Member, now time.Time, asked func(*Entry, 
 		return Answer{Why: WhyExpired}
 	case !over && !broken:
 		return Answer{Why: WhyEstimated}
+	case !m.Instance.Type().Launches():
+		return Answer{Why: WhyOutside}
 	case exemption.Undo:
 		return Answer{Why: WhyUndone}
 	case !asked(e, m, now) || !broken && !e.all(&rules, func(m *Member) bool { return asked(e, m, now) }):
 		return Answer{Why: WhyListed}
 	case m.Answered != "":
 		return Answer{Why: WhyAnswered}
-	case !m.Kind.Inherited() && !slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Kind == m.Kind && a.Value == m.Value }):
+	case !m.Kind.Inherited() && !c.Offers(m.Kind, m.Value):
 		return Answer{Why: WhyEnded} // a person ended the association; the instances are counted again next
 	case m.State == license.Stopping || m.State == license.ShuttingDown:
 		return Answer{Why: WhyEnding}

@@ -171,6 +171,9 @@ func (f *folder) update(m *Member, c *Claim) {
 // instance got it (a tag) long after.
 func lateAssociation(c *Claim) bool {
 	launch := c.Generation.Launch
+	if c.Held.Kind == license.ByProduct && c.Held.Since.After(launch) {
+		return true // software can come at any time; only a start with it on record is a launch
+	}
 	return c.Offered.After(launch) || c.Held.Since.After(launch.Add(discoveryWindow))
 }
 

@@ -13,6 +13,8 @@ import (
 func GuardOf(in license.Instance, catalog license.Catalog) Guard {
 	t, known := catalog.InstanceType(in.Type)
 	switch {
+	case !in.ID.Type().Launches():
+		return GuardOutside
 	case in.ManagedBy != "" || hasServiceTag(in.Tags):
 		return GuardManaged
 	case in.StopProtected || isTrue(in.Tags[license.TagProtected]):

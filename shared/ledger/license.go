@@ -151,8 +151,9 @@ const (
 	GuardInstanceStore Guard = "instance-store" // its data would be lost
 	GuardOneTimeSpot   Guard = "one-time-spot"  // it cannot be stopped
 	GuardManaged       Guard = "service-managed"
-	GuardExempt        Guard = "exempt"     // by an exemption of the configuration
-	GuardExemptTag     Guard = "exempt-tag" // tagged licenseguard:exempt=true; counts only where the configuration says so
+	GuardOutside       Guard = "outside-ec2" // a managed node or a database: enforcement reaches instances of EC2 only
+	GuardExempt        Guard = "exempt"      // by an exemption of the configuration
+	GuardExemptTag     Guard = "exempt-tag"  // tagged licenseguard:exempt=true; counts only where the configuration says so
 	// GuardAutoScalingExemptTag is both: which counts, the configuration says.
 	GuardAutoScalingExemptTag Guard = "auto-scaling, exempt-tag"
 )
@@ -168,7 +169,7 @@ type Totals struct {
 	Over      int64 // deployed but not covered, for want of licenses
 	Broken    int64 // deployed against a rule
 	Estimated int64 // of Deployed, what rests on estimates
-	Instances int64 // of Deployed, by EC2 instances
+	Instances int64 // of Deployed, by EC2 instances, managed nodes and databases
 	Hosts     int64 // of Deployed, by Dedicated Hosts
 }
 
@@ -221,6 +222,18 @@ type countedFacts struct {
 
 func (m *Member) counted() countedFacts {
 	return countedFacts{Type: m.Type, TypeFacts: m.TypeFacts, CPUOptions: m.CPUOptions, Tenancy: m.Tenancy}
+}
+
+// UsedBy returns what Deployed is used by, in licenses by the kind of the consuming
+// resource.
+func (l *License) UsedBy() map[license.ResourceType]int64 {
+	used := make(map[license.ResourceType]int64)
+	for i := range l.Entries {
+		if e := &l.Entries[i]; e.Verdict != Released {
+			used[e.Resource.Type()] += e.Licenses
+		}
+	}
+	return used
 }
 
 // Find returns the entry and the member of an instance, or nils.

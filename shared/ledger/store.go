@@ -122,6 +122,10 @@ type Facts struct {
 	FirstSeen  time.Time
 	EventID    string
 	LaunchedBy string // who made the launch of the generation, in words; "" if no event told
+	// Confirmed is when a managed node last told of itself. It is kept to a few hours,
+	// so that a node costs few writes a day; zero for all others, which each sweep
+	// confirms.
+	Confirmed time.Time
 }
 
 // Resources is where facts are kept.

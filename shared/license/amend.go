@@ -150,7 +150,7 @@ func tightens(old, wanted *Configuration, now time.Time) bool {
 	return limited && (!oldLimited || count < oldCount) ||
 		!equalRules(oldRules, rules) ||
 		len(old.Rules) != len(wanted.Rules) ||
-		slices.ContainsFunc(wanted.Associations, func(a Association) bool { return !old.offers(a.Kind, a.Value) }) ||
+		slices.ContainsFunc(wanted.Associations, func(a Association) bool { return !old.Offers(a.Kind, a.Value) }) ||
 		slices.ContainsFunc(old.Detached, func(id ResourceID) bool { return !slices.Contains(wanted.Detached, id) }) ||
 		slices.ContainsFunc(wanted.Products, func(p Product) bool { return !slices.ContainsFunc(old.Products, p.equal) }) ||
 		answersOtherwise(old, wanted, now)

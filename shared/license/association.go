@@ -29,6 +29,9 @@ const (
 	ByHost           AssociationKind = "host"
 	ByTag            AssociationKind = "tag"
 	BySpecification  AssociationKind = "license-specification"
+	// ByProduct is how a resource has a license by whose products it was discovered;
+	// no Association has this kind. Its value is the product's String.
+	ByProduct AssociationKind = "product"
 )
 
 // Inherited reports whether a resource keeps the association that it got at
@@ -146,8 +149,8 @@ func Associate(configurations []Configuration, in Instance, held []Held, now tim
 func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (Held, bool) {
 	before, had := heldOf(held, c.ID)
 	detached := slices.Contains(c.Detached, in.ID)
-	if had && stillFrom(before, in) && !(detached && before.Kind.Inherited()) {
-		offered := c.offers(before.Kind, before.Value)
+	if had && c.StillHolds(before, in) && !(detached && before.Kind.Inherited()) {
+		offered := c.Offers(before.Kind, before.Value)
 		if offered || before.Kind.Inherited() {
 			before.Inherited = !offered
 			return before, true
@@ -161,7 +164,8 @@ func associateOne(c *Configuration, in Instance, held []Held, now time.Time) (He
 		}
 	}
 	if best == nil {
-		return Held{}, false
+		d, ok := c.discovered(&in)
+		return Held{ConfigurationID: c.ID, Kind: ByProduct, Value: d.Product, Since: d.Found}, ok
 	}
 	since := best.begin(in, now)
 	if had && before.Since.Before(since) {
@@ -178,7 +182,11 @@ func (a *Association) before(b *Association, in *Instance) bool {
 	return a.Kind.Inherited() && !b.Kind.Inherited()
 }
 
-func (c *Configuration) offers(kind AssociationKind, value string) bool {
+// Offers reports whether the configuration has the association, or the product.
+func (c *Configuration) Offers(kind AssociationKind, value string) bool {
+	if kind == ByProduct {
+		return c.hasProduct(value)
+	}
 	return slices.ContainsFunc(c.Associations, func(a Association) bool { return a.Kind == kind && a.Value == value })
 }
 
@@ -197,9 +205,13 @@ func (a *Association) begin(in Instance, now time.Time) time.Time {
 	return since
 }
 
-// stillFrom reports whether the held association fits the instance. Its AMI
+// StillHolds reports whether the held association fits the instance. Its AMI
 // and launch template never change, so one that does not fit was never its own.
-func stillFrom(h Held, in Instance) bool {
+func (c *Configuration) StillHolds(h Held, in Instance) bool {
+	if h.Kind == ByProduct {
+		d, ok := c.discovered(&in)
+		return ok && d.Product == h.Value
+	}
 	return Association{Kind: h.Kind, Value: h.Value}.Matches(in)
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // ResourceID names one resource of one account and Region, as
-// "123456789012/us-east-1/i-0123456789abcdef0".
+// "123456789012/us-east-1/i-0123456789abcdef0". A database, whose name may look like
+// any id, is "…/db:NAME".
 type ResourceID string
 
 // NewResourceID joins the parts of a ResourceID.
@@ -37,6 +38,10 @@ func (r ResourceID) Type() ResourceType {
 		return EC2Host
 	case strings.HasPrefix(string(id), "ami-"):
 		return EC2AMI
+	case strings.HasPrefix(string(id), "mi-"):
+		return ManagedNode
+	case strings.HasPrefix(string(id), DatabasePrefix):
+		return Database
 	default:
 		return EC2Instance
 	}
@@ -50,6 +55,10 @@ func (r ResourceID) ARN() string {
 		return fmt.Sprintf("arn:aws:ec2:%s:%s:dedicated-host/%s", region, account, id)
 	case EC2AMI:
 		return fmt.Sprintf("arn:aws:ec2:%s::image/%s", region, id)
+	case ManagedNode:
+		return fmt.Sprintf("arn:aws:ssm:%s:%s:managed-instance/%s", region, account, id)
+	case Database:
+		return fmt.Sprintf("arn:aws:rds:%s:%s:%s", region, account, id)
 	default:
 		return fmt.Sprintf("arn:aws:ec2:%s:%s:instance/%s", region, account, id)
 	}
@@ -63,7 +72,17 @@ const (
 	EC2Instance ResourceType = "EC2_INSTANCE"
 	EC2Host     ResourceType = "EC2_HOST"
 	EC2AMI      ResourceType = "EC2_AMI"
+	// ManagedNode is a machine outside EC2 that Systems Manager manages (mi-…).
+	ManagedNode ResourceType = "SYSTEMS_MANAGER_MANAGED_INSTANCE"
+	Database    ResourceType = "RDS" // a DB instance
 )
+
+// DatabasePrefix begins the id of a database; its name follows, as in its ARN.
+const DatabasePrefix = "db:"
+
+// Launches reports whether the resource has launches, which EC2 tells: each start of
+// an instance is a new one. Nodes and databases have only a beginning.
+func (t ResourceType) Launches() bool { return t == EC2Instance }
 
 // State is EC2's name of an instance's state.
 type State string
@@ -109,12 +128,13 @@ const (
 	TenancyDedicatedInstance Tenancy = "EC2-DedicatedInstance"
 )
 
-// Instance holds the facts of one EC2 instance as one observation gave them.
+// Instance holds the facts of one EC2 instance, managed node or database as one
+// observation gave them.
 type Instance struct {
 	ID             ResourceID
 	Type           string
 	State          State
-	LaunchTime     time.Time // EC2's LaunchTime: the last start
+	LaunchTime     time.Time // EC2's LaunchTime: the last start; of what has no launches, its beginning
 	StoppedAt      time.Time // of the last stop, when EC2 tells it; else zero
 	ImageID        string
 	Tenancy        Tenancy
@@ -132,6 +152,9 @@ type Instance struct {
 	// Manager that EC2 shows for the instance, ascending.
 	Specifications []string
 	Ancestry       []Ancestor // of its image, the nearest first, as far as is known
+	// Discoveries say by which products it was found, in the order of the
+	// configurations; at most one of each.
+	Discoveries []Discovery
 }
 
 // Specifications returns the ARNs as an Instance has them: ascending, each once,

@@ -282,7 +282,7 @@ func associationSetting(name string, kind AssociationKind, values string) Settin
 		set: func(c *Configuration, value string) error {
 			wanted, err := read(value)
 			for _, a := range wanted {
-				if !c.offers(a.Kind, a.Value) {
+				if !c.Offers(a.Kind, a.Value) {
 					c.Associations = append(c.Associations, a)
 				}
 			}

@@ -112,6 +112,8 @@ func guardWhy(g ledger.Guard) string {
 		return "its instance store would be lost"
 	case ledger.GuardOneTimeSpot:
 		return "a one-time Spot instance cannot be stopped"
+	case ledger.GuardOutside:
+		return "it does not run on EC2"
 	case ledger.GuardManaged:
 		return "a service manages it"
 	default:

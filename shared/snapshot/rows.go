@@ -35,8 +35,8 @@ type Position struct {
 	Percent          float64 `parquet:"percent"`
 	InstanceConsumed int64   `parquet:"ec2_instance_consumed"`
 	HostConsumed     int64   `parquet:"ec2_host_consumed"`
-	RDSConsumed      int64   `parquet:"rds_consumed"`                              // not counted yet
-	NodeConsumed     int64   `parquet:"systems_manager_managed_instance_consumed"` // not counted yet
+	RDSConsumed      int64   `parquet:"rds_consumed"`
+	NodeConsumed     int64   `parquet:"systems_manager_managed_instance_consumed"`
 	Instances        int64   `parquet:"ec2_instance_associations"`
 	Hosts            int64   `parquet:"ec2_host_associations"`
 	AMIs             int64   `parquet:"ec2_ami_associations"`
@@ -81,12 +81,13 @@ const NotCounted = "DISABLED (not counted)"
 // PositionOf returns the position of a license.
 func PositionOf(l *ledger.License, now time.Time) Position {
 	c := &l.Configuration
-	t := l.Totals
+	t, used := l.Totals, l.UsedBy()
 	p := Position{
 		ReportDate: now.UTC().Format(time.DateOnly), RecordedAt: stamp(now), ARN: c.ARN, ID: c.ID, Name: c.Name, OwnerAccountID: ownerOf(c.ARN),
 		CountingType: string(c.CountingType), HardLimit: c.HardLimit, Status: string(c.Status),
 		Consumed: t.Deployed(), Covered: t.Covered, Over: t.Over, AgainstRules: t.Broken, Running: t.Running, Stopped: t.Stopped,
-		Affinity: t.Affinity, Reserved: t.Reserved, Estimated: t.Estimated, InstanceConsumed: t.Instances, HostConsumed: t.Hosts,
+		Affinity: t.Affinity, Reserved: t.Reserved, Estimated: t.Estimated,
+		InstanceConsumed: used[license.EC2Instance], HostConsumed: used[license.EC2Host], RDSConsumed: used[license.Database], NodeConsumed: used[license.ManagedNode],
 		RuleVersion: int64(l.RuleVersion), Revision: l.Revision,
 	}
 	if _, v := c.RulesAt(now); v > 0 {

@@ -42,7 +42,7 @@ func (t *Tracker) adopt(ctx context.Context, s Scope, report *SweepReport) error
 			if slices.ContainsFunc(f.Held, func(o license.Held) bool { return o.ConfigurationID == h.ConfigurationID }) {
 				continue
 			}
-			if !h.Kind.Inherited() || !stillHolds(h, f.Instance) {
+			if !h.Kind.Inherited() || !t.stillHolds(h, f.Instance) {
 				h.Ended = now
 			}
 			f.Held = append(slices.Clip(f.Held), h)
@@ -67,8 +67,13 @@ func (t *Tracker) adopt(ctx context.Context, s Scope, report *SweepReport) error
 	return err
 }
 
-func stillHolds(h license.Held, in license.Instance) bool {
-	return license.Association{Kind: h.Kind, Value: h.Value}.Matches(in)
+func (t *Tracker) stillHolds(h license.Held, in license.Instance) bool {
+	for i := range t.configurations {
+		if t.configurations[i].ID == h.ConfigurationID {
+			return t.configurations[i].StillHolds(h, in)
+		}
+	}
+	return false
 }
 
 // releaseOrphans releases members whose facts are lost.

@@ -22,6 +22,7 @@ type sighting struct {
 	uncertainty time.Duration
 	eventID     string
 	launchedBy  string // who made this launch, if an event told
+	discovered  bool   // the products were looked for: the instance's Discoveries are what was found
 }
 
 // recordings says what became of sightings.
@@ -118,7 +119,7 @@ func (t *Tracker) lookUpTypes(ctx context.Context, s Scope, sightings []sighting
 	var unknown []string
 	for i := range sightings {
 		name := sightings[i].instance.Type
-		if _, ok := t.Catalog.InstanceType(name); ok || name == "" || slices.Contains(unknown, name) {
+		if _, ok := t.Catalog.InstanceType(name); ok || name == "" || sightings[i].instance.TypeFacts.Name != "" || slices.Contains(unknown, name) {
 			continue
 		}
 		if _, asked := t.types[name]; !asked {
@@ -195,6 +196,9 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 	}
 	f.Instance, f.Generation, f.LaunchedBy = s.instance, generationOf(s.instance), launcher(s, before)
 	f.Instance.Ancestry = t.ancestry(s.instance, before, had)
+	if !s.discovered {
+		f.Instance.Discoveries = before.Instance.Discoveries
+	}
 	if s.host.ID != "" || s.instance.HostID == "" {
 		f.Host = s.host
 	}
@@ -206,7 +210,12 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 	return f
 }
 
+// generationOf returns the fence of a look. What has no launches can be in any state
+// after any other: there the later look wins.
 func generationOf(in license.Instance) ledger.Generation {
+	if !in.ID.Type().Launches() {
+		return ledger.Generation{Launch: in.LaunchTime}
+	}
 	return ledger.Generation{Launch: in.LaunchTime, Rank: in.State.Rank()}
 }
 

@@ -68,7 +68,7 @@ func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.Resourc
 	}
 	found := make(map[license.ResourceID]bool)
 	err := t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
-		if !seen[f.Instance.ID] && f.Instance.State != license.Terminated && f.Observed.Before(start) {
+		if listed(f.Instance.ID) && !seen[f.Instance.ID] && f.Instance.State != license.Terminated && f.Observed.Before(start) {
 			found[f.Instance.ID] = true
 		}
 		return nil
@@ -87,7 +87,7 @@ func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.Resourc
 		for j := range l.Entries {
 			for _, m := range l.Entries[j].Members {
 				account, region, _ := m.Instance.Parts()
-				if account == s.Account && region == s.Region && !seen[m.Instance] && m.State != license.Terminated && m.Observed.Before(start) {
+				if account == s.Account && region == s.Region && listed(m.Instance) && !seen[m.Instance] && m.State != license.Terminated && m.Observed.Before(start) {
 					found[m.Instance] = true
 				}
 			}
@@ -100,6 +100,9 @@ func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.Resourc
 	slices.Sort(out)
 	return out, nil
 }
+
+// listed reports whether a listing of EC2 shows the resource while it is there.
+func listed(id license.ResourceID) bool { return id.Type() == license.EC2Instance }
 
 // release looks directly, twice, and releases what neither look finds. The
 // facts may be lost for a member of a license, so its license is claimed too.

@@ -15,8 +15,9 @@ import (
 
 // factsFormat is the version of packed facts. A reader refuses what it does not
 // know; it knows format 1, which had no launcher, format 2, which had no
-// specifications, and format 3, which had no ancestry.
-const factsFormat = 4
+// specifications, format 3, which had no ancestry, and format 4, which had no
+// discoveries.
+const factsFormat = 5
 
 // packedFacts is what is kept of ledger.Facts beside the key: without names and
 // with short times, because a write is billed by the KB and the facts are most
@@ -54,6 +55,17 @@ type packedFacts struct {
 	Specifications []string
 	// Ancestry came with format 4.
 	Ancestry []packedAncestor
+	// Discoveries and Confirmed came with format 5.
+	Discoveries []packedDiscovery
+	Confirmed   int64
+}
+
+type packedDiscovery struct {
+	_             struct{} `cbor:",toarray"`
+	Configuration string
+	Product       string
+	What          string
+	Found, Lost   int64
 }
 
 type packedAncestor struct {
@@ -91,7 +103,7 @@ func factsItem(f *ledger.Facts) (item, error) {
 		Spot: in.Spot, Persistent: in.SpotPersistent, ManagedBy: in.ManagedBy, RootIsStore: in.RootIsStore, Protected: in.StopProtected,
 		Usage: in.UsageOperation, Generation: milli(f.Generation.Launch), Rank: f.Generation.Rank, Guard: f.Guard,
 		Observed: milli(f.Observed), FirstSeen: milli(f.FirstSeen), EventID: f.EventID,
-		LaunchedBy: f.LaunchedBy, Specifications: in.Specifications,
+		LaunchedBy: f.LaunchedBy, Specifications: in.Specifications, Confirmed: milli(f.Confirmed),
 	}
 	if in.TypeFacts != (license.InstanceType{}) {
 		p.TypeFacts = &in.TypeFacts
@@ -105,6 +117,10 @@ func factsItem(f *ledger.Facts) (item, error) {
 	}
 	for _, a := range in.Ancestry {
 		p.Ancestry = append(p.Ancestry, packedAncestor{Image: a.ImageID, Region: a.Region, Link: a.Link, Found: milli(a.Found)})
+	}
+	for _, d := range in.Discoveries {
+		p.Discoveries = append(p.Discoveries, packedDiscovery{Configuration: d.ConfigurationID, Product: d.Product, What: d.What,
+			Found: milli(d.Found), Lost: milli(d.Lost)})
 	}
 	data, err := cbor.Marshal(p)
 	if err != nil {
@@ -139,6 +155,7 @@ func factsOf(it item) (f ledger.Facts, err error) {
 		},
 		Generation: ledger.Generation{Launch: fromMilli(p.Generation), Rank: p.Rank}, Guard: p.Guard,
 		Observed: fromMilli(p.Observed), FirstSeen: fromMilli(p.FirstSeen), EventID: p.EventID, LaunchedBy: p.LaunchedBy,
+		Confirmed: fromMilli(p.Confirmed),
 	}
 	if p.TypeFacts != nil {
 		f.Instance.TypeFacts = *p.TypeFacts
@@ -153,15 +170,21 @@ func factsOf(it item) (f ledger.Facts, err error) {
 	for _, a := range p.Ancestry {
 		f.Instance.Ancestry = append(f.Instance.Ancestry, license.Ancestor{ImageID: a.Image, Region: a.Region, Link: a.Link, Found: fromMilli(a.Found)})
 	}
+	for _, d := range p.Discoveries {
+		f.Instance.Discoveries = append(f.Instance.Discoveries, license.Discovery{ConfigurationID: d.Configuration, Product: d.Product, What: d.What,
+			Found: fromMilli(d.Found), Lost: fromMilli(d.Lost)})
+	}
 	return f, nil
 }
 
 // added are the fields that a format lacks, in CBOR: those that came after it.
-var added = map[byte][]cbor.RawMessage{1: {emptyText, null, null}, 2: {null, null}, 3: {null}}
+var added = map[byte][]cbor.RawMessage{
+	1: {emptyText, null, null, null, zero}, 2: {null, null, null, zero}, 3: {null, null, zero}, 4: {null, zero}}
 
 var (
 	emptyText = cbor.RawMessage{0x60}
 	null      = cbor.RawMessage{0xf6}
+	zero      = cbor.RawMessage{0x00}
 )
 
 // upgraded makes packed facts of an earlier format those of today, and leaves all

@@ -40,7 +40,8 @@ func TestFactsKeepEveryField(t *testing.T) {
 // table; a later version's are not.
 func TestFactsOfOtherFormats(t *testing.T) {
 	t.Parallel()
-	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large", Specifications: []string{"arn"}, Ancestry: []license.Ancestor{{ImageID: "ami-0123456789abcdef0", Region: "eu-west-1", Link: license.LinkImage}}},
+	want := ledger.Facts{Instance: license.Instance{ID: license.NewResourceID("123456789012", "eu-central-1", "i-0123456789abcdef0"), Type: "m5.large", Specifications: []string{"arn"}, Ancestry: []license.Ancestor{{ImageID: "ami-0123456789abcdef0", Region: "eu-west-1", Link: license.LinkImage}},
+		Discoveries: []license.Discovery{{ConfigurationID: "lic-a", Product: "SSM_MANAGED: x", What: "SQL Server"}}},
 		EventID: "e-1", LaunchedBy: "alice (user)"}
 	stored := func(change func(fields []cbor.RawMessage) []cbor.RawMessage) item {
 		it, err := factsItem(&want)
@@ -59,12 +60,14 @@ func TestFactsOfOtherFormats(t *testing.T) {
 		return it
 	}
 	earlier := want
-	for format := byte(3); format > 0; format-- {
+	for format := byte(4); format > 0; format-- {
 		got, err := factsOf(stored(func(fields []cbor.RawMessage) []cbor.RawMessage {
 			fields[0] = cbor.RawMessage{format}
-			return fields[:len(fields)-int(4-format)]
+			return fields[:len(fields)-[...]int{0, 5, 4, 3, 2}[format]]
 		}))
 		switch format {
+		case 4:
+			earlier.Instance.Discoveries = nil
 		case 3:
 			earlier.Instance.Ancestry = nil
 		case 2:
@@ -77,7 +80,7 @@ func TestFactsOfOtherFormats(t *testing.T) {
 		}
 	}
 	for name, it := range map[string]item{
-		"a later format":              stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{5}; return fields }),
+		"a later format":              stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{6}; return fields }),
 		"format 1 and a launcher":     stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{1}; return fields }),
 		"format 2 and specifications": stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{2}; return fields }),
 		"format 3 and ancestry":       stored(func(fields []cbor.RawMessage) []cbor.RawMessage { fields[0] = cbor.RawMessage{3}; return fields }),

@@ -1,0 +1,39 @@
+package license
+
+import (
+	"slices"
+	"time"
+)
+
+// Discovery says that a resource was found by a product of a configuration.
+type Discovery struct {
+	ConfigurationID string
+	Product         string    // the product's String
+	What            string    // what was found, in words, such as `Microsoft SQL Server 2019 (64-bit) 15.0.2000.5`
+	Found           time.Time // when it was first seen
+	Lost            time.Time // when it was first seen to be there no more; zero: it is there
+}
+
+// Discovery returns how a resource was found by a configuration's products.
+func (in *Instance) Discovery(configurationID string) (Discovery, bool) {
+	i := slices.IndexFunc(in.Discoveries, func(d Discovery) bool { return d.ConfigurationID == configurationID })
+	if i < 0 {
+		return Discovery{}, false
+	}
+	return in.Discoveries[i], true
+}
+
+// discovered returns the discovery by which a configuration applies to a resource:
+// by a product that it has, and, once the software is found no more, only if the
+// configuration keeps what it found (DisassociateWhenNotFound is false).
+func (c *Configuration) discovered(in *Instance) (Discovery, bool) {
+	d, ok := in.Discovery(c.ID)
+	if !ok || !c.hasProduct(d.Product) || !d.Lost.IsZero() && c.DisassociateWhenNotFound {
+		return Discovery{}, false
+	}
+	return d, true
+}
+
+func (c *Configuration) hasProduct(text string) bool {
+	return slices.ContainsFunc(c.Products, func(p Product) bool { return p.String() == text })
+}
