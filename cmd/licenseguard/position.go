@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,11 +11,21 @@ import (
 
 func positionCommand() *cobra.Command {
 	var r reader
+	var log changeLog
+	var at, known moment
 	c := &cobra.Command{
-		Use: "position", Short: "what is licensed, in use, covered and over",
-		Example: examples("licenseguard position", "licenseguard position --stack Licenseguard --json"),
-		Args:    atMost(0),
+		Use: "position", Short: "what is licensed, in use, covered and over, now or at a past instant",
+		Example: examples("licenseguard position", "licenseguard position --stack Licenseguard --json",
+			"licenseguard position --at 2026-03-03T10:15:00Z", "licenseguard position --at 2026-03-03T10:15:00Z --as-known-at 2026-03-04"),
+		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if !at.IsZero() {
+				log.dir = r.dir
+				return positionThen(c, &r, &log, at.Time, known.Time)
+			}
+			if !known.IsZero() || log.folder != "" {
+				return badInput("--as-known-at and --log go with --at: at which instant?")
+			}
 			return r.read(c.Context(), func(store opened) error {
 				all, err := readAll(c.Context(), store, time.Now())
 				if err != nil {
@@ -29,5 +40,32 @@ func positionCommand() *cobra.Command {
 		},
 	}
 	r.flags(c)
+	log.flags(c)
+	c.Flags().Var(&at, "at", "at this instant, by when things happened, from the change log")
+	c.Flags().Var(&known, "as-known-at", "with --at: only by what was recorded until then")
 	return c
+}
+
+// positionThen prints the positions of a past instant, from the change log.
+func positionThen(c *cobra.Command, r *reader, log *changeLog, at, known time.Time) error {
+	if r.stack != "" && log.folder == "" {
+		return badInput("--at reads a change log: aws s3 sync s3://REPORT-BUCKET/changes changes, then --log changes (the bucket's name is an output of the stack)")
+	}
+	line, err := log.read()
+	if err != nil {
+		return err
+	}
+	positions, gaps := line.Positions(at, known), line.Gaps()
+	if r.json {
+		return console.JSON(c.OutOrStdout(), map[string]any{"Positions": positions, "Gaps": gaps})
+	}
+	out := c.OutOrStdout()
+	fmt.Fprintf(out, "At %s", at.Format(time.RFC3339))
+	if !known.IsZero() {
+		fmt.Fprintf(out, ", by what was recorded until %s", known.Format(time.RFC3339))
+	}
+	fmt.Fprint(out, "\n\n")
+	console.PastPositions(out, positions)
+	console.Gaps(out, gaps)
+	return nil
 }

@@ -123,7 +123,7 @@ func (m *Member) differs(was *Member) bool {
 func (f *folder) delta(before, after *Entry, m *Member) *Delta {
 	f.change.Deltas = append(f.change.Deltas, Delta{
 		Resource: after.Resource, Instance: m.Instance, Generation: m.Generation, State: m.State,
-		Happened: f.now, From: before.Verdict, To: after.Verdict, Cause: m.Cause,
+		Happened: f.happened(before, after), From: before.Verdict, To: after.Verdict, Cause: m.Cause,
 		Estimated: after.Estimated, Broken: m.Broken, RuleVersion: after.RuleVersion,
 		Before: consumedBy(before), Licenses: consumedBy(after), Action: f.acted[m.Instance],
 	})
@@ -139,6 +139,22 @@ func (f *folder) delta(before, after *Entry, m *Member) *Delta {
 		d.Answer = f.l.Answer(after, m, f.now)
 	}
 	return d
+}
+
+// happened returns when what no look told of came about: at the beginning of the
+// rules by which the entry is counted anew, at the end of its affinity, else now.
+func (f *folder) happened(before, after *Entry) time.Time {
+	at := f.now
+	switch {
+	case before.Verdict == "":
+	case before.RuleVersion != after.RuleVersion && f.version > 0:
+		if begun := f.l.Configuration.Rules[f.version-1].Effective; !begun.IsZero() && begun.Before(at) && begun.After(before.Since) {
+			at = begun
+		}
+	case before.Verdict != Released && after.Verdict == Released && before.AffinityUntil.After(before.Since) && before.AffinityUntil.Before(at):
+		at = before.AffinityUntil
+	}
+	return at
 }
 
 // association names what applies the license to a member; mostly it is the one

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"licenseguard/cmd/internal/console"
+	"licenseguard/shared/timeline"
+)
+
+func peaksCommand() *cobra.Command {
+	var log changeLog
+	var from, to moment
+	var by string
+	var json bool
+	c := &cobra.Command{
+		Use: "peaks [LICENSE]", Short: "high-water marks, license-hours and minutes over, exactly, from the change log",
+		Example: examples("licenseguard peaks --by day --from 2026-11-01", `licenseguard peaks "Oracle Database Enterprise" --by quarter --json`),
+		Args:    atMost(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			line, err := log.read()
+			if err != nil {
+				return err
+			}
+			if to.IsZero() {
+				to.Time = time.Now()
+			}
+			peaks, err := line.Peaks(timeline.Period(by), from.Time, to.Time)
+			if err != nil {
+				return badInput("%w", err)
+			}
+			if len(args) > 0 {
+				peaks = slices.DeleteFunc(peaks, func(p timeline.Peak) bool { return p.ID != args[0] && p.Name != args[0] })
+				if len(peaks) == 0 {
+					return badInput("the change log has nothing of a license %q in that time", args[0])
+				}
+			}
+			gaps := line.Gaps()
+			if json {
+				return console.JSON(c.OutOrStdout(), map[string]any{"Peaks": peaks, "Gaps": gaps})
+			}
+			console.Peaks(c.OutOrStdout(), peaks)
+			console.Gaps(c.OutOrStdout(), gaps)
+			return nil
+		},
+	}
+	log.flags(c)
+	c.Flags().StringVar(&log.dir, "dir", "", "folder of the ledger")
+	c.Flags().StringVar(&by, "by", string(timeline.Monthly), "hour, day, month or quarter, in UTC")
+	c.Flags().Var(&from, "from", "from this instant on (default: the first row)")
+	c.Flags().Var(&to, "to", "until this instant (default: now)")
+	c.Flags().BoolVar(&json, "json", false, "print JSON")
+	return c
+}

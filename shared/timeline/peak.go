@@ -1,0 +1,155 @@
+package timeline
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Period is a span of the calendar, in UTC.
+type Period string
+
+// The periods.
+const (
+	Hourly    Period = "hour"
+	Daily     Period = "day"
+	Monthly   Period = "month"
+	Quarterly Period = "quarter"
+)
+
+// Periods lists them, from the shortest.
+func Periods() []Period { return []Period{Hourly, Daily, Monthly, Quarterly} }
+
+// begin returns when the period of an instant began.
+func (p Period) begin(t time.Time) time.Time {
+	t = t.UTC()
+	switch p {
+	case Hourly:
+		return t.Truncate(time.Hour)
+	case Daily:
+		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	case Monthly:
+		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+	default:
+		return time.Date(t.Year(), (t.Month()-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
+	}
+}
+
+// next returns when the period after that of an instant begins.
+func (p Period) next(t time.Time) time.Time {
+	b := p.begin(t)
+	switch p {
+	case Hourly:
+		return b.Add(time.Hour)
+	case Daily:
+		return b.AddDate(0, 0, 1)
+	case Monthly:
+		return b.AddDate(0, 1, 0)
+	default:
+		return b.AddDate(0, 3, 0)
+	}
+}
+
+// Peak is the high-water mark of a license in a period. It is exact: every change is
+// looked at, nothing is sampled.
+type Peak struct {
+	ID, Name string
+	From, To time.Time // To is not included
+	High     int64     // the most that was deployed at once, in licenses
+	HighAt   time.Time // when that began, or From
+	Count    *int64    // how many there were at HighAt; nil: it only tracked
+	// LicenseHours is the sum over the period of licenses times hours.
+	LicenseHours float64
+	// OverMinutes is how long more was deployed than there were licenses.
+	OverMinutes float64
+}
+
+// Peaks returns the periods of each license between two instants, cut at these, in
+// the order of licenses and time. A license is shown from its first row to its end.
+func (t *Timeline) Peaks(p Period, from, to time.Time) ([]Peak, error) {
+	if !slices.Contains(Periods(), p) {
+		return nil, fmt.Errorf("period %q: want hour, day, month or quarter", p)
+	}
+	if !from.Before(to) {
+		return nil, fmt.Errorf("from %s to %s: the end must be after the beginning", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
+	}
+	t.sort()
+	var out []Peak
+	for _, id := range t.ids() {
+		v := t.licenses[id].view(everything)
+		if v.begin == 0 {
+			continue
+		}
+		first, last := max(from.UnixMilli(), v.begin), to.UnixMilli()
+		if v.end != 0 {
+			last = min(last, v.end)
+		}
+		out = append(out, v.peaks(p, first, last)...)
+	}
+	return out, nil
+}
+
+// step is a change of what is deployed or of the count.
+type step struct{ at, by int64 }
+
+// steps returns the changes of what is deployed, in order of time.
+func (v *view) steps() []step {
+	var steps []step
+	for _, segments := range v.resources {
+		before := int64(0)
+		for _, s := range segments {
+			if by := s.row.licenses - before; by != 0 {
+				steps = append(steps, step{s.from, by})
+			}
+			before = s.row.licenses
+		}
+	}
+	for _, l := range v.limits { // the count changes, what is deployed does not
+		steps = append(steps, step{l.from, 0})
+	}
+	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	return steps
+}
+
+func (v *view) peaks(p Period, first, last int64) []Peak {
+	if first >= last {
+		return nil
+	}
+	steps := v.steps()
+	i, deployed := 0, int64(0)
+	apply := func(until int64) { // the changes up to an instant, that included
+		for ; i < len(steps) && steps[i].at <= until; i++ {
+			deployed += steps[i].by
+		}
+	}
+	var out []Peak
+	for at := first; at < last; {
+		end := min(last, p.next(instant(at)).UnixMilli())
+		peak := Peak{ID: v.id, Name: v.name, From: instant(at), To: instant(end), High: -1}
+		used, over := int64(0), int64(0) // license-milliseconds, milliseconds
+		for now := at; now < end; {
+			apply(now)
+			until := end
+			if i < len(steps) {
+				until = min(end, steps[i].at)
+			}
+			count, limited := v.limitAt(now)
+			if deployed > peak.High {
+				peak.High, peak.HighAt, peak.Count = deployed, instant(now), nil
+				if limited {
+					peak.Count = &count
+				}
+			}
+			used += deployed * (until - now)
+			if limited && deployed > count {
+				over += until - now
+			}
+			now = until
+		}
+		peak.LicenseHours, peak.OverMinutes = float64(used)/float64(time.Hour/time.Millisecond), float64(over)/float64(time.Minute/time.Millisecond)
+		out = append(out, peak)
+		at = end
+	}
+	return out
+}
