@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licenseguard/shared/config"
+	core "licenseguard/shared/ledger"
 )
 
 // need is what a function must be able to do for its work.
@@ -82,8 +83,10 @@ func (v variant) needs(t template) map[string][]need {
 			{"events:PutEvents", here("events", "event-bus/"+t.output(config.OutputEventBusName)), map[string]any{"events:source": []string{config.EventSource}}},
 		}),
 		config.FunctionSnapshot: {
-			{"dynamodb:GetItem dynamodb:Query", ledger, nil},
-			{"kms:Decrypt kms:DescribeKey", ledgerKey, via("dynamodb")},
+			{"dynamodb:GetItem dynamodb:BatchGetItem dynamodb:Query", ledger, nil},
+			{"dynamodb:PutItem", ledger, map[string]any{"dynamodb:LeadingKeys": []string{"DOC#" + string(core.ReportRuns)}}},
+			useKey,
+			{"s3:PutObject", folder(config.PrefixReports), nil},
 			{"s3:PutObject", folder(config.PrefixPositions), nil},
 			{"s3:PutObject", folder(config.PrefixUsage), nil},
 			{"s3:PutObject", folder(config.PrefixCSV), nil},

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"licenseguard/shared/config"
+	core "licenseguard/shared/ledger"
 )
 
 // ledger is the table that every count lives in, and the key that encrypts it.
@@ -88,6 +89,15 @@ func (l ledger) allowDue(f function) {
 func (l ledger) allowRead(f function, actions ...string) {
 	f.allow("Ledger", actions, *l.table.TableArn())
 	f.allowIf("LedgerKey", []string{"kms:Decrypt", "kms:DescribeKey"},
+		conditions{"StringEquals": {"kms:ViaService": viaService("dynamodb")}}, *l.key.KeyArn())
+}
+
+// allowNote lets a function that else only reads keep documents of one kind; see the
+// keys of the table.
+func (l ledger) allowNote(f function, kind core.DocumentKind) {
+	f.allowIf("Note", []string{"dynamodb:PutItem"}, conditions{"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": []string{"DOC#" + string(kind)}},
+		"Null": {"dynamodb:LeadingKeys": "false"}}, *l.table.TableArn())
+	f.allowIf("NoteKey", []string{"kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"},
 		conditions{"StringEquals": {"kms:ViaService": viaService("dynamodb")}}, *l.key.KeyArn())
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"licenseguard/shared/config"
+	core "licenseguard/shared/ledger"
 )
 
 const (
@@ -114,16 +115,18 @@ func (r reports) allowWrite(f function, prefix string) {
 
 func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) function {
 	f := newFunction(scope, s, functionSpec{
-		name: config.FunctionSnapshot, description: "Writes positions and usage as Parquet and CSV", timeout: snapshotTimeout,
+		name: config.FunctionSnapshot, description: "Writes positions, usage, and the reports of report generators", timeout: snapshotTimeout,
 		environment: map[string]*string{
 			config.EnvLedgerTable:  l.table.TableName(),
 			config.EnvReportBucket: r.bucket.BucketName(),
 		},
 	})
-	l.allowRead(f, "dynamodb:GetItem", "dynamodb:Query")
+	l.allowRead(f, ledgerReads...)
 	r.allowWrite(f, config.PrefixPositions)
 	r.allowWrite(f, config.PrefixUsage)
 	r.allowWrite(f, config.PrefixCSV)
+	r.allowWrite(f, config.PrefixReports)
+	l.allowNote(f, core.ReportRuns)
 	f.every("rate(1 hour)")
 	return f
 }

@@ -46,8 +46,8 @@ var allowed = map[string]string{
 		s3:PutObject sns:Publish
 		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
 	"snapshot": `
-		dynamodb:GetItem dynamodb:Query
-		kms:Decrypt kms:DescribeKey
+		dynamodb:BatchGetItem dynamodb:GetItem dynamodb:PutItem dynamodb:Query
+		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
 		s3:PutObject`,
 	"api": `
@@ -236,7 +236,7 @@ func TestLedgerStatements(t *testing.T) {
 				if got := compact(s.at("Resource")); !strings.Contains(got, table) {
 					t.Errorf("%s: %s", name, got)
 				}
-			case "LedgerKey":
+			case "LedgerKey", "NoteKey":
 				if got := compact(s.at("Condition.StringEquals.kms:ViaService")); !strings.Contains(got, "dynamodb.") {
 					t.Errorf("%s uses the key via %s", name, got)
 				}

@@ -1,5 +1,5 @@
 // Command snapshot is the Lambda function that writes positions and usage to
-// the report bucket on a schedule.
+// the report bucket on a schedule, and the reports that people asked for.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"licenseguard/shared/adapter/s3archive"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
+	"licenseguard/shared/report"
 	"licenseguard/shared/snapshot"
 )
 
@@ -32,10 +33,10 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler.Snapshot{Log: log, Metrics: os.Stdout, Snapshotter: &snapshot.Snapshotter{
-		Store:   dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
-		Archive: s3archive.New(s3.NewFromConfig(cfg), env.ReportBucket),
-		Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: time.Now,
-	}}
+	store, archive := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable), s3archive.New(s3.NewFromConfig(cfg), env.ReportBucket)
+	h := &handler.Snapshot{Log: log, Metrics: os.Stdout,
+		Snapshotter: &snapshot.Snapshotter{Store: store, Archive: archive, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: time.Now},
+		Reports:     &report.Maker{Store: store, Archive: archive, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: time.Now},
+	}
 	return h.Handle, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
+	"licenseguard/shared/report"
 	"licenseguard/shared/telemetry"
 )
 
@@ -162,8 +163,8 @@ func timeOf(e *epoch) time.Time {
 	return time.Time(*e)
 }
 
-// reportGenerator is ReportGenerator of the model. What tells of reports is left out
-// until there are some.
+// reportGenerator is ReportGenerator of the model. What tells of runs is left out
+// until there is one.
 type reportGenerator struct {
 	ReportGeneratorName              string                `json:"ReportGeneratorName"`
 	ReportType                       []string              `json:"ReportType"`
@@ -171,6 +172,10 @@ type reportGenerator struct {
 	ReportFrequency                  reportFrequencyOutput `json:"ReportFrequency"`
 	LicenseManagerReportGeneratorArn string                `json:"LicenseManagerReportGeneratorArn"`
 	ReportCreatorAccount             string                `json:"ReportCreatorAccount"`
+	LastRunStatus                    string                `json:"LastRunStatus,omitempty"`
+	LastRunFailureReason             string                `json:"LastRunFailureReason,omitempty"`
+	LastReportGenerationTime         string                `json:"LastReportGenerationTime,omitempty"`
+	S3Location                       *s3Location           `json:"S3Location,omitempty"`
 	Description                      string                `json:"Description,omitempty"`
 	CreateTime                       string                `json:"CreateTime"`
 	Tags                             []tag                 `json:"Tags,omitempty"`
@@ -181,14 +186,28 @@ type reportFrequencyOutput struct {
 	Period string `json:"period"`
 }
 
-func (c *call) reportGenerator(g *registrar.Generator) reportGenerator {
-	return reportGenerator{
+type s3Location struct {
+	Bucket    string `json:"bucket"`
+	KeyPrefix string `json:"keyPrefix"`
+}
+
+// reportGenerator shows a generator with its last run; the zero run is none.
+func (c *call) reportGenerator(g *registrar.Generator, run report.Run) reportGenerator {
+	out := reportGenerator{
 		ReportGeneratorName: g.Name, ReportType: g.Types,
 		ReportContext:                    reportContext{LicenseConfigurationArns: g.Configurations, ReportStartDate: epochOf(g.From), ReportEndDate: epochOf(g.To)},
 		ReportFrequency:                  reportFrequencyOutput{1, g.Period},
 		LicenseManagerReportGeneratorArn: c.Registrar.GeneratorARN(g.ID), ReportCreatorAccount: c.Account, Description: g.Description,
 		CreateTime: g.CreatedAt.UTC().Format(time.RFC3339), Tags: tagList(g.Tags),
+		LastRunStatus: run.Status, LastRunFailureReason: run.Reason,
 	}
+	if !run.Made.IsZero() {
+		out.LastReportGenerationTime = run.Made.Format(time.RFC3339)
+	}
+	if bucket, ok := strings.CutPrefix(c.BucketARN, "arn:aws:s3:::"); ok {
+		out.S3Location = &s3Location{bucket, report.Folder(g.Name)}
+	}
+	return out
 }
 
 type getGeneratorOutput struct {
@@ -201,7 +220,11 @@ func getGenerator(c *call, in *generatorARN) (getGeneratorOutput, error) {
 		return getGeneratorOutput{}, err
 	}
 	g, err := c.Registrar.Generator(c.ctx, id)
-	return getGeneratorOutput{c.reportGenerator(&g)}, err
+	if err != nil {
+		return getGeneratorOutput{}, err
+	}
+	run, _, err := report.LastRun(c.ctx, c.Store, id)
+	return getGeneratorOutput{c.reportGenerator(&g, run)}, err
 }
 
 func deleteGenerator(c *call, in *generatorARN) (none, error) {
@@ -247,8 +270,12 @@ func listGenerators(c *call, in *listFilteredInput) (listGeneratorsOutput, error
 		}
 	}
 	page, last := cut(passing, func(g *registrar.Generator) string { return g.ID }, after, most)
+	runs, err := report.LastRuns(c.ctx, c.Store)
+	if err != nil {
+		return out, err
+	}
 	for i := range page {
-		out.ReportGenerators = append(out.ReportGenerators, c.reportGenerator(&page[i]))
+		out.ReportGenerators = append(out.ReportGenerators, c.reportGenerator(&page[i], runs[page[i].ID]))
 	}
 	out.NextToken = c.next(last, in.Filters)
 	return out, nil

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/report"
 )
 
 func arns(objects []object, member string) map[string]int {
@@ -289,7 +291,8 @@ func TestReportGenerators(t *testing.T) {
 		"ReportGeneratorName": "daily", "ReportType": []any{"LicenseConfigurationSummaryReport", "LicenseConfigurationUsageReport"},
 		"ReportContext": object{"licenseConfigurationArns": []any{a}}, "ReportFrequency": object{"value": 1, "period": "DAY"},
 		"LicenseManagerReportGeneratorArn": arn, "ReportCreatorAccount": account, "Description": "for audit", "CreateTime": "2026-11-20T08:00:00Z",
-		"Tags": []any{object{"Key": "a", "Value": "b"}}}})
+		"S3Location": object{"bucket": strings.TrimPrefix(bucket, "arn:aws:s3:::"), "keyPrefix": "Reports/daily/"},
+		"Tags":       []any{object{"Key": "a", "Value": "b"}}}})
 	if m := w.refused("InvalidParameterValueException", "DeleteLicenseConfiguration", object{"LicenseConfigurationArn": a}); !strings.Contains(m, "report generator") {
 		t.Errorf("the refusal to delete: %s", m)
 	}
@@ -315,6 +318,16 @@ func TestReportGenerators(t *testing.T) {
 	}
 	if by(a) != 0 || by(b) != 6 {
 		t.Errorf("by configuration: %d and %d, want 0 and 6", by(a), by(b))
+	}
+	run, _ := json.Marshal(report.Run{Status: report.Failed, Reason: "AccessDenied", Made: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)})
+	if err := w.store.PutDocument(t.Context(), ledger.Document{Kind: ledger.ReportRuns, ID: arn[strings.LastIndexByte(arn, ':')+1:], Revision: 1, Data: run}); err != nil {
+		t.Fatal(err)
+	}
+	shown, _ := w.do("GetLicenseManagerReportGenerator", object{"LicenseManagerReportGeneratorArn": arn})["ReportGenerator"].(object)
+	for name, want := range map[string]string{"LastRunStatus": "FAILED", "LastRunFailureReason": "AccessDenied", "LastReportGenerationTime": "2026-11-20T09:00:00Z"} {
+		if shown[name] != want {
+			t.Errorf("%s is %v, want %v", name, shown[name], want)
+		}
 	}
 	w.do("DeleteLicenseManagerReportGenerator", object{"LicenseManagerReportGeneratorArn": arn})
 	for _, name := range []string{"GetLicenseManagerReportGenerator", "DeleteLicenseManagerReportGenerator"} {

@@ -62,6 +62,9 @@ const (
 	PrefixUsage     = "usage/"
 	// PrefixCSV holds the same snapshots as CSV, apart from what Athena reads.
 	PrefixCSV = "csv/"
+	// PrefixReports holds what report generators make, as AWS License Manager lays it
+	// out: NAME/year/month/day/ID.csv.
+	PrefixReports = "Reports/"
 	// PrefixQueryResults takes what Athena answers; it is emptied by lifecycle.
 	PrefixQueryResults = "query-results/"
 )

@@ -88,6 +88,7 @@ type DocumentKind string
 const (
 	ServiceSettings    DocumentKind = "settings"
 	ReportGenerators   DocumentKind = "report-generator"
+	ReportRuns         DocumentKind = "report-run"          // the last run of a generator; ids are the generators'
 	AssociationFailure DocumentKind = "association-failure" // ids begin with the license's
 	ImageOrigin        DocumentKind = "image-origin"        // from which image one was made; ids are REGION/AMI
 )

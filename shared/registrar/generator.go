@@ -14,7 +14,7 @@ import (
 )
 
 // Generator defines a report that is made again and again (console: usage report).
-// The reports themselves are made elsewhere.
+// Package report makes the reports.
 type Generator struct {
 	ID             string // "r-" and 32 hex digits
 	Name           string
@@ -95,7 +95,12 @@ func decodeGenerator(d ledger.Document) (g Generator, err error) {
 
 // Generators returns all of them, in the order of their ids.
 func (r *Registrar) Generators(ctx context.Context) ([]Generator, error) {
-	documents, err := r.Store.Documents(ctx, ledger.ReportGenerators, "")
+	return Generators(ctx, r.Store)
+}
+
+// Generators returns all generators that are kept, in the order of their ids.
+func Generators(ctx context.Context, store ledger.Documents) ([]Generator, error) {
+	documents, err := store.Documents(ctx, ledger.ReportGenerators, "")
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +145,10 @@ func (r *Registrar) DeleteGenerator(ctx context.Context, id string) error {
 	if _, err := r.Generator(ctx, id); err != nil {
 		return err
 	}
-	return r.Store.DropDocument(ctx, ledger.ReportGenerators, id)
+	if err := r.Store.DropDocument(ctx, ledger.ReportGenerators, id); err != nil {
+		return err
+	}
+	return r.Store.DropDocument(ctx, ledger.ReportRuns, id)
 }
 
 func (r *Registrar) putGenerator(ctx context.Context, g Generator) error {

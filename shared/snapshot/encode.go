@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// encodeCSV writes rows as CSV with a header line. Text that a spreadsheet
+// CSV writes rows as CSV with a header line. Text that a spreadsheet
 // would take for a formula is led by an apostrophe (OWASP ASVS 1.2.10).
-func encodeCSV[T any](rows []T) ([]byte, error) {
+func CSV[T any](rows []T) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	if err := w.Write(Columns[T]()); err != nil {
@@ -33,6 +33,20 @@ func Columns[T any]() []string {
 		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("parquet"), ",")
 	}
 	return names
+}
+
+// Records returns rows as maps from column to value.
+func Records[T any](rows []T) []map[string]any {
+	names := Columns[T]()
+	out := make([]map[string]any, len(rows))
+	for i := range rows {
+		row := reflect.ValueOf(rows[i])
+		out[i] = make(map[string]any, len(names))
+		for j, name := range names {
+			out[i][name] = row.Field(j).Interface()
+		}
+	}
+	return out
 }
 
 func record(row reflect.Value) []string {

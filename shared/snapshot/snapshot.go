@@ -79,7 +79,7 @@ func write[T any](ctx context.Context, archive Archive, r *Report, prefix, name 
 	if err != nil {
 		return err
 	}
-	text, err := encodeCSV(rows)
+	text, err := CSV(rows)
 	if err != nil {
 		return err
 	}

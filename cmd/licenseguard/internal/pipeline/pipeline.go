@@ -27,6 +27,7 @@ import (
 	"licenseguard/shared/enforce"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/publish"
+	"licenseguard/shared/report"
 	"licenseguard/shared/snapshot"
 	"licenseguard/shared/track"
 )
@@ -104,8 +105,9 @@ func Open(o Options) (*Pipeline, error) {
 		Store: store, Instances: o.Fleet, Catalog: catalog.Embedded(), Accounts: o.Accounts, Now: o.Now, Log: o.Log}}
 	p.publish = handler.Publish{Log: o.Log, Metrics: io.Discard, AlertQueue: alertQueue, EventQueue: eventQueue, Publisher: &publish.Publisher{
 		Archive: p, Alerts: queue{p, alertQueue}, Events: queue{p, eventQueue}, Topic: p, Bus: bus{p}, Marks: store, Facts: store, Metrics: io.Discard, Now: o.Now}}
-	p.snapshot = handler.Snapshot{Log: o.Log, Metrics: io.Discard, Snapshotter: &snapshot.Snapshotter{
-		Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now}}
+	p.snapshot = handler.Snapshot{Log: o.Log, Metrics: io.Discard,
+		Snapshotter: &snapshot.Snapshotter{Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now},
+		Reports:     &report.Maker{Store: store, Archive: p, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: o.Now}}
 	return p, nil
 }
 
