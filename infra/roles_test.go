@@ -79,6 +79,7 @@ var wildcards = map[string]string{
 	"Groups":             "as Stop; a group's ARN has an id that nobody knows before",
 	"WriteChanges":       "object keys under a folder",
 	"WritePositions":     "object keys under a folder",
+	"WriteReports":       "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
 	"WriteCsv":           "object keys under a folder",
 }
