@@ -59,6 +59,11 @@ func TestPastOfTheDemonstration(t *testing.T) {
 		t.Errorf("exit code %d: %s\n%s", code, errs, out)
 	}
 
+	pack := filepath.Join(dir, "pack.zip")
+	code, out, errs = cli(t, "audit", oracle, "--dir", folder, "--from", "2026-11-20", "--to", "2026-11-21", "--out", pack)
+	if info, err := os.Stat(pack); code != exitOK || err != nil || info.Size() < 2000 || !strings.Contains(out, "1 licenses") {
+		t.Errorf("exit code %d, %v: %s\n%s", code, err, errs, out)
+	}
 	for name, c := range map[string]struct {
 		want string
 		args []string
@@ -67,6 +72,8 @@ func TestPastOfTheDemonstration(t *testing.T) {
 		"known without at": {"go with --at", []string{"position", "--as-known-at", "2026-11-20"}},
 		"no log":           {"no change log in", []string{"position", "--at", "2026-11-20", "--log", t.TempDir()}},
 		"no such period":   {"want hour, day, month or quarter", []string{"peaks", "--dir", folder, "--by", "week"}},
+		"no beginning":     {"--from 2026-01-01", []string{"audit", "--dir", folder}},
+		"no such license":  {"no license", []string{"audit", "none", "--dir", folder, "--from", "2026-11-20"}},
 		"a stack":          {"aws s3 sync", []string{"position", "--stack", "Licenseguard", "--at", "2026-11-20"}},
 	} {
 		if code, out, errs := cli(t, c.args...); code == exitOK || !strings.Contains(errs, c.want) {

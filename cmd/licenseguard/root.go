@@ -47,7 +47,7 @@ Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 
 			root.AddCommand(c)
 		}
 	}
-	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
+	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), auditCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
 	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand())
 	in(groupRun, demoCommand(), upCommand())
 	in(groupAWS, proxyCommand(), scanCommand(), sweepCommand(), doctorCommand())

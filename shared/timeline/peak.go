@@ -153,3 +153,51 @@ func (v *view) peaks(p Period, first, last int64) []Peak {
 	}
 	return out
 }
+
+// Point is what was deployed, and how many licenses there were, from an instant on.
+type Point struct {
+	At       time.Time
+	Deployed int64
+	Count    *int64 // nil: it only tracked
+}
+
+// Series returns what was deployed of a license between two instants, each change
+// once, the first point at the beginning. An unknown license has none.
+func (t *Timeline) Series(id string, from, to time.Time) []Point {
+	t.sort()
+	l := t.licenses[id]
+	if l == nil {
+		return nil
+	}
+	v := l.view(everything)
+	deployed, i, steps := int64(0), 0, v.steps()
+	begin, end := max(from.UnixMilli(), v.begin), to.UnixMilli()
+	if v.end != 0 {
+		end = min(end, v.end)
+	}
+	var out []Point
+	for at := begin; at < end; {
+		for ; i < len(steps) && steps[i].at <= at; i++ {
+			deployed += steps[i].by
+		}
+		p := Point{At: instant(at), Deployed: deployed}
+		if count, limited := v.limitAt(at); limited {
+			p.Count = &count
+		}
+		if n := len(out); n == 0 || out[n-1].Deployed != p.Deployed || counted(out[n-1].Count) != counted(p.Count) {
+			out = append(out, p)
+		}
+		if i == len(steps) {
+			break
+		}
+		at = steps[i].at
+	}
+	return out
+}
+
+func counted(n *int64) int64 {
+	if n == nil {
+		return -1
+	}
+	return *n
+}

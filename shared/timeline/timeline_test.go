@@ -408,3 +408,29 @@ func TestGapsAndBadRows(t *testing.T) {
 		t.Error("an empty span")
 	}
 }
+
+// TestSeriesEqualsTheTruth: each point is the truth at its instant, and the instant
+// before the next.
+func TestSeriesEqualsTheTruth(t *testing.T) {
+	t.Parallel()
+	p := newPast(t, 11, 40, 20*24*time.Hour)
+	from := begin.Add(3 * 24 * time.Hour)
+	points := p.timeline(t).Series(licenseID, from, p.end)
+	if len(points) < 50 || !points[0].At.Equal(from) {
+		t.Fatalf("%d points from %v", len(points), points[:1])
+	}
+	for i, point := range points {
+		last := p.end.Add(-time.Millisecond)
+		if i+1 < len(points) {
+			last = points[i+1].At.Add(-time.Millisecond)
+		}
+		for _, at := range []time.Time{point.At, last} {
+			if want := p.deployed(at); point.Deployed != want || *point.Count != p.limitAt(at.UnixMilli()) {
+				t.Errorf("at %s: %d of %d, the truth is %d of %d", at, point.Deployed, *point.Count, want, p.limitAt(at.UnixMilli()))
+			}
+		}
+	}
+	if got := New().Series("lic-none", begin, p.end); got != nil {
+		t.Errorf("of no license %v", got)
+	}
+}
