@@ -119,7 +119,7 @@ func count(ctx context.Context, seen track.Observer, accounts []string, region s
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	now := time.Now()
-	tracker := &track.Tracker{Store: store, Observer: seen, Catalog: catalog.Embedded(), Accounts: accounts, Region: region,
+	tracker := &track.Tracker{Store: store, Observer: seen, Catalog: catalog.Embedded(), Accounts: accounts, Regions: []string{region},
 		Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range licenses {
 		if _, err := tracker.Configure(ctx, c, "scan"); err != nil {
@@ -128,7 +128,7 @@ func count(ctx context.Context, seen track.Observer, accounts []string, region s
 	}
 	f = found{Region: region, Accounts: accounts, Positions: []snapshot.Position{}, Findings: []snapshot.Usage{}}
 	for _, account := range accounts {
-		report, err := tracker.Sweep(ctx, account)
+		report, err := tracker.Sweep(ctx, track.Scope{Account: account, Region: region})
 		if err != nil {
 			return f, fmt.Errorf("account %s in %s: %w", account, region, err)
 		}

@@ -182,8 +182,8 @@ func launch(t *testing.T, a applier, n int) {
 		})
 	}
 	sweeping := track.Tracker{Store: a.Store, Observer: fleetOf{registrar.OnRecord{Store: a.Store}, page}, Catalog: catalog.Embedded(),
-		Accounts: []string{testAccount}, Region: testRegion, Now: a.Now, Log: slog.New(slog.DiscardHandler)}
-	if _, err := sweeping.Sweep(t.Context(), testAccount); err != nil {
+		Accounts: []string{testAccount}, Regions: []string{testRegion}, Now: a.Now, Log: slog.New(slog.DiscardHandler)}
+	if _, err := sweeping.Sweep(t.Context(), track.Scope{Account: testAccount, Region: testRegion}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -254,8 +254,8 @@ func (w *watcher) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if in.region != w.pipeline.Tracker.Region {
-		return badInput("fleet %s: it is of %s now, this run is of %s; use another --dir", w.files.fleet, in.region, w.pipeline.Tracker.Region)
+	if in.region != w.pipeline.Tracker.Regions[0] {
+		return badInput("fleet %s: it is of %s now, this run is of %s; use another --dir", w.files.fleet, in.region, w.pipeline.Tracker.Regions[0])
 	}
 	if w.files.fleet == "" { // nothing tells what runs
 		if err := configure(ctx, w.pipeline, in, w.files.licenses); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // for the hours of licenses
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -19,6 +20,7 @@ import (
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/spoke"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/enforce"
@@ -35,15 +37,20 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	access := spoke.New(cfg, env.Watched, config.SpokeEnforceRole, config.FunctionEnforce)
 	e := &enforce.Enforcer{
 		Store:     dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable),
-		Instances: ec2cloud.New(ec2.NewFromConfig(cfg)),
+		Instances: ec2cloud.NewFleet(spoke.Clients(access, newEC2)),
 		Catalog:   catalog.Embedded(),
 		Accounts:  env.Accounts, Now: time.Now, Log: log,
 	}
 	if env.AutoScaling {
-		e.Groups = autoscalinggroup.New(autoscaling.NewFromConfig(cfg))
+		e.Groups = autoscalinggroup.NewFleet(spoke.Clients(access, newAutoScaling))
 	}
 	h := &handler.Enforce{Metrics: os.Stdout, Log: log, Enforcer: e}
 	return h.Handle, nil
 }
+
+func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }
+
+func newAutoScaling(cfg aws.Config) *autoscaling.Client { return autoscaling.NewFromConfig(cfg) }

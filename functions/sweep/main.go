@@ -8,6 +8,7 @@ import (
 	"time"
 	_ "time/tzdata" // for the hours of licenses
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
@@ -16,6 +17,7 @@ import (
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/spoke"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/track"
@@ -32,10 +34,13 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionSweep), newEC2)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
 	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Tracker: &track.Tracker{
-		Store: store, Documents: store, Observer: ec2cloud.New(ec2.NewFromConfig(cfg)), Catalog: catalog.Embedded(),
-		Accounts: env.Accounts, Region: env.Region, Now: time.Now, Log: log,
+		Store: store, Documents: store, Observer: ec2cloud.NewFleet(machines), Catalog: catalog.Embedded(),
+		Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
 	}}
 	return h.Handle, nil
 }
+
+func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }

@@ -47,7 +47,7 @@ func launch(t testing.TB, w *world, store track.Store, which ...int) {
 			`{"version":"0","id":"%s","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","account":"%s","time":"%s","region":"%s","resources":["%s"],"detail":{"instance-id":"%s","state":"running"}}`,
 			id, account, w.now.Format(time.RFC3339), region, instanceARN(i), id)})
 	}
-	tracker := &track.Tracker{Store: store, Observer: cloud, Catalog: w.h.Catalog, Accounts: []string{account}, Region: region, Now: w.h.Now, Log: slog.New(slog.DiscardHandler)}
+	tracker := &track.Tracker{Store: store, Observer: cloud, Catalog: w.h.Catalog, Accounts: []string{account}, Regions: []string{region}, Now: w.h.Now, Log: slog.New(slog.DiscardHandler)}
 	if report := tracker.Handle(t.Context(), messages); report.Handled != len(messages) {
 		t.Fatalf("the launch was not handled: %+v", report)
 	}

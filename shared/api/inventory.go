@@ -66,8 +66,8 @@ func listInventory(c *call, in *listInventoryInput) (listInventoryOutput, error)
 	if err := checkInventoryFilters(in.Filters); err != nil {
 		return out, err
 	}
-	for _, account := range c.Registrar.Accounts {
-		err := c.Store.EachFacts(c.ctx, account, c.Region, func(f ledger.Facts) error {
+	for _, s := range c.Registrar.Scopes() {
+		err := c.Store.EachFacts(c.ctx, s.Account, s.Region, func(f ledger.Facts) error {
 			r := inventoryOf(&f)
 			if f.Instance.State != license.Terminated && r.ResourceArn > after && passesInventory(in.Filters, &r, f.Instance.Tags) {
 				out.ResourceInventoryList = append(out.ResourceInventoryList, r)

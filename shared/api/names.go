@@ -38,7 +38,7 @@ func (c *call) target(arn string) (registrar.Target, error) {
 			telemetry.Clean(arn, 200), c.Region)
 	}
 	region, account, kind, id := m[2], m[3], m[4], m[5]
-	if region != c.Region {
+	if !c.Registrar.Watches(region) {
 		return registrar.Target{}, invalid("ResourceArn is of Region %s; this is %s", region, c.Region)
 	}
 	t := registrar.Target{Kind: license.ByAMI}

@@ -46,7 +46,7 @@ type saboteur struct {
 
 func newSaboteur(t *testing.T, seed uint64) *saboteur {
 	s := &saboteur{world: newWorld(t), dice: rand.New(rand.NewPCG(seed, 1))}
-	s.tracker = &track.Tracker{Store: s.store, Observer: registrar.OnRecord{Store: s.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	s.tracker = &track.Tracker{Store: s.store, Observer: registrar.OnRecord{Store: s.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return s.now }, Log: slog.New(slog.DiscardHandler)}
 	// What is launched is within the first license, and over the second, which does not
 	// answer that: it observes, or its limit is soft, or it is disabled, or at its end.

@@ -161,8 +161,8 @@ func (c *call) world(b books, walk bool) (whatif.World, error) {
 	if !walk {
 		return world, nil
 	}
-	for _, account := range c.Registrar.Accounts {
-		err := c.Store.EachFacts(c.ctx, account, c.Region, func(f ledger.Facts) error {
+	for _, s := range c.Registrar.Scopes() {
+		err := c.Store.EachFacts(c.ctx, s.Account, s.Region, func(f ledger.Facts) error {
 			world.Facts = append(world.Facts, f)
 			return nil
 		})

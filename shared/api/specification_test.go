@@ -262,7 +262,7 @@ func TestFailuresArePagedAndBounded(t *testing.T) {
 // reassociate applies the associations to all that is on record, as a sweep does.
 func (w *world) reassociate() {
 	w.t.Helper()
-	tracker := track.Tracker{Store: w.store, Observer: registrar.OnRecord{Store: w.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	tracker := track.Tracker{Store: w.store, Observer: registrar.OnRecord{Store: w.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: w.h.Now, Log: w.h.Log}
 	if err := tracker.Reassociate(w.t.Context()); err != nil {
 		w.t.Fatal(err)

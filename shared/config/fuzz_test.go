@@ -32,3 +32,25 @@ func FuzzParseAccounts(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseRegions: what is taken are Regions, each once, and they are read alike from
+// their own list.
+func FuzzParseRegions(f *testing.F) {
+	for _, list := range []string{"us-east-1", "us-gov-west-1, eu-west-3", ",", "", "us-east-1a", "US-EAST-1", "us-east-1,us-east-1", "ap-southeast-10\n"} {
+		f.Add(list)
+	}
+	f.Fuzz(func(t *testing.T, list string) {
+		regions, err := config.ParseRegions(list)
+		if err != nil {
+			return
+		}
+		for i, r := range regions {
+			if strings.ContainsAny(r, " ,\n:/*?") || slices.Contains(regions[:i], r) {
+				t.Fatalf("%q was taken for a Region", r)
+			}
+		}
+		if again, err := config.ParseRegions(strings.Join(regions, ",")); err != nil || !slices.Equal(again, regions) {
+			t.Fatalf("%q, then %q, %v", regions, again, err)
+		}
+	})
+}

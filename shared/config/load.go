@@ -17,22 +17,28 @@ type Lookup func(name string) (value string, set bool)
 type Track struct {
 	LedgerTable        string
 	DeadLetterQueueURL string
-	Accounts           []string
-	Region             string
+	Watched
+}
+
+// Watched is what the functions look at: every Region of every account.
+type Watched struct {
+	Accounts   []string
+	Regions    []string // by default the function's own
+	Region     string   // the function's own
+	Account    string   // the function's own; "" where only one account is watched, which then is
+	ExternalID string   // what the roles of other accounts want to hear; "" where there are none
 }
 
 // Sweep is the environment of the function sweep.
 type Sweep struct {
 	LedgerTable string
-	Accounts    []string
-	Region      string
+	Watched
 }
 
 // Enforce is the environment of the function enforce.
 type Enforce struct {
 	LedgerTable string
-	Accounts    []string
-	Region      string
+	Watched
 	AutoScaling bool // whether Auto Scaling groups may be changed
 }
 
@@ -56,6 +62,7 @@ type Snapshot struct {
 type API struct {
 	LedgerTable   string
 	Accounts      []string
+	Regions       []string // by default the function's own
 	Region        string
 	Account       string // the stack's own, to which the licenses belong
 	ReportBucket  string
@@ -69,8 +76,7 @@ func LoadTrack(lookup func(string) (string, bool)) (Track, error) {
 	t := Track{
 		LedgerTable:        r.ledgerTable(),
 		DeadLetterQueueURL: r.queueURL(EnvDeadLetterQueueURL),
-		Accounts:           r.accounts(),
-		Region:             r.region(),
+		Watched:            r.watched(),
 	}
 	return t, r.err()
 }
@@ -78,14 +84,14 @@ func LoadTrack(lookup func(string) (string, bool)) (Track, error) {
 // LoadSweep reads the environment of sweep, with errors as in [LoadTrack].
 func LoadSweep(lookup func(string) (string, bool)) (Sweep, error) {
 	r := reader{lookup: lookup}
-	s := Sweep{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region()}
+	s := Sweep{LedgerTable: r.ledgerTable(), Watched: r.watched()}
 	return s, r.err()
 }
 
 // LoadEnforce reads the environment of enforce, with errors as in [LoadTrack].
 func LoadEnforce(lookup func(string) (string, bool)) (Enforce, error) {
 	r := reader{lookup: lookup}
-	e := Enforce{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region(),
+	e := Enforce{LedgerTable: r.ledgerTable(), Watched: r.watched(),
 		AutoScaling: r.matching(EnvAutoScaling, truth, "true or false") == "true"}
 	return e, r.err()
 }
@@ -114,7 +120,7 @@ func LoadSnapshot(lookup func(string) (string, bool)) (Snapshot, error) {
 // LoadAPI reads the environment of api and apiread, with errors as in [LoadTrack].
 func LoadAPI(lookup func(string) (string, bool)) (API, error) {
 	r := reader{lookup: lookup}
-	a := API{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Region: r.region(), ReportBucket: r.reportBucket(), AlertTopicARN: r.alertTopic()}
+	a := API{LedgerTable: r.ledgerTable(), Accounts: r.accounts(), Regions: r.regions(), Region: r.region(), ReportBucket: r.reportBucket(), AlertTopicARN: r.alertTopic()}
 	if parts := strings.Split(a.AlertTopicARN, ":"); len(parts) > 4 {
 		a.Account = parts[4]
 	}
@@ -127,6 +133,7 @@ var (
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	busName    = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
 	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
+	externalID = regexp.MustCompile(`^[A-Za-z0-9+=,.@:/_-]{8,128}$`)
 	truth      = regexp.MustCompile(`^(true|false)$`)
 	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 )
@@ -146,6 +153,22 @@ func ParseAccounts(list string) ([]string, error) {
 		}
 	}
 	return ids, nil
+}
+
+// ParseRegions reads Regions separated by commas; spaces around one are dropped. It
+// refuses an empty list, what is no Region and one that comes twice.
+func ParseRegions(list string) ([]string, error) {
+	regions := strings.Split(list, ",")
+	for i, region := range regions {
+		regions[i] = strings.TrimSpace(region)
+		if !regionName.MatchString(regions[i]) {
+			return nil, fmt.Errorf("%q is not a Region", regions[i])
+		}
+		if slices.Contains(regions[:i], regions[i]) {
+			return nil, fmt.Errorf("Region %s is listed twice", regions[i])
+		}
+	}
+	return regions, nil
 }
 
 // reader collects the errors of all variables, so that a wrong deployment is
@@ -202,6 +225,42 @@ func (r *reader) accounts() []string {
 		r.errs = append(r.errs, fmt.Errorf("%s: %w: it must be %s", EnvAccounts, err, want))
 	}
 	return ids
+}
+
+// regions are by default the function's own.
+func (r *reader) regions() []string {
+	const want = "Regions separated by commas, as us-east-1,eu-west-1; without it, the function's own"
+	list, ok := r.lookup(EnvRegions)
+	if !ok || list == "" {
+		if own, ok := r.lookup(EnvRegion); ok && own != "" {
+			return []string{own}
+		}
+		return nil // that the Region is missing is said elsewhere
+	}
+	regions, err := ParseRegions(list)
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("%s: %w: it must be %s", EnvRegions, err, want))
+	}
+	return regions
+}
+
+// watched reads what is looked at. In other accounts a role lets us in, and wants an
+// external id: so that nobody else can have us look there.
+func (r *reader) watched() Watched {
+	w := Watched{Accounts: r.accounts(), Regions: r.regions(), Region: r.region()}
+	if len(w.Accounts) < 2 && !r.set(EnvOwnAccount) {
+		return w
+	}
+	w.Account = r.matching(EnvOwnAccount, accountID, "the function's own account, of 12 digits, where others are watched, too")
+	if slices.ContainsFunc(w.Accounts, func(account string) bool { return account != w.Account }) {
+		w.ExternalID = r.matching(EnvSpokeExternalID, externalID, "the external id of the roles in other accounts: 8 to 128 of A-Z a-z 0-9 + = , . @ : / _ -")
+	}
+	return w
+}
+
+func (r *reader) set(name string) bool {
+	value, ok := r.lookup(name)
+	return ok && value != ""
 }
 
 // queueURL accepts plain http too: local stacks have no certificates, and on AWS

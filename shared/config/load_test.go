@@ -21,6 +21,8 @@ func right() map[string]string {
 		config.EnvAlertTopicARN:      "arn:aws-us-gov:sns:us-gov-west-1:123456789012:alerts",
 		config.EnvEventBusName:       "licenseguard",
 		config.EnvAutoScaling:        "true",
+		config.EnvOwnAccount:         "123456789012",
+		config.EnvSpokeExternalID:    "a-secret-of-ours",
 		config.EnvRegion:             "us-gov-west-1",
 	}
 }
@@ -61,16 +63,17 @@ func TestLoad(t *testing.T) {
 	}
 	accounts := []string{"123456789012", "210987654321"}
 	env := right()
+	watched := config.Watched{accounts, []string{"us-gov-west-1"}, "us-gov-west-1", "123456789012", "a-secret-of-ours"}
 	want := []any{
-		config.Track{"ledger-1", env[config.EnvDeadLetterQueueURL], accounts, "us-gov-west-1"},
-		config.Sweep{"ledger-1", accounts, "us-gov-west-1"},
-		config.Enforce{"ledger-1", accounts, "us-gov-west-1", true},
+		config.Track{"ledger-1", env[config.EnvDeadLetterQueueURL], watched},
+		config.Sweep{"ledger-1", watched},
+		config.Enforce{"ledger-1", watched, true},
 		config.Publish{
 			"ledger-1", "reports-1", env[config.EnvAlertQueueURL], env[config.EnvEventQueueURL],
 			env[config.EnvAlertTopicARN], "licenseguard",
 		},
 		config.Snapshot{"ledger-1", "reports-1"},
-		config.API{"ledger-1", accounts, "us-gov-west-1", "123456789012", "reports-1", env[config.EnvAlertTopicARN]},
+		config.API{"ledger-1", accounts, []string{"us-gov-west-1"}, "us-gov-west-1", "123456789012", "reports-1", env[config.EnvAlertTopicARN]},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -89,6 +92,11 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 		{"trailing comma", config.EnvAccounts, "123456789012,", 4},
 		{"account twice", config.EnvAccounts, "123456789012,123456789012", 4},
 		{"region is a zone", config.EnvRegion, "us-east-1a", 4},
+		{"region of the list is a zone", config.EnvRegions, "us-gov-west-1,us-east-1a", 4},
+		{"region twice", config.EnvRegions, "us-gov-west-1, us-gov-west-1", 4},
+		{"own account by name", config.EnvOwnAccount, "hub", 3},
+		{"short external id", config.EnvSpokeExternalID, "short", 3},
+		{"external id with a space", config.EnvSpokeExternalID, "not an external id", 3},
 		{"groups perhaps", config.EnvAutoScaling, "yes", 1},
 		{"queue by name", config.EnvDeadLetterQueueURL, "dlq", 1},
 		{"queue by ARN", config.EnvAlertQueueURL, "arn:aws:sqs:us-east-1:123456789012:alerts", 1},
@@ -113,6 +121,34 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 			wantErrors(t, env, variable+" is not set", 0)
 			env[variable] = ""
 			wantErrors(t, env, variable+" is not set", 0)
+		})
+	}
+}
+
+func TestLoadWatched(t *testing.T) {
+	t.Parallel()
+	const here, hub, other = "us-gov-west-1", "123456789012", "210987654321"
+	tests := []struct {
+		name string
+		set  map[string]string
+		want config.Watched
+	}{
+		{"one account", map[string]string{config.EnvAccounts: hub, config.EnvOwnAccount: "", config.EnvSpokeExternalID: ""},
+			config.Watched{[]string{hub}, []string{here}, here, "", ""}},
+		{"one account in two Regions", map[string]string{config.EnvAccounts: hub, config.EnvOwnAccount: "", config.EnvSpokeExternalID: "", config.EnvRegions: here + ", us-gov-east-1"},
+			config.Watched{[]string{hub}, []string{here, "us-gov-east-1"}, here, "", ""}},
+		{"one account, another", map[string]string{config.EnvAccounts: other}, config.Watched{[]string{other}, []string{here}, here, hub, "a-secret-of-ours"}},
+		{"the own account is said", map[string]string{config.EnvAccounts: hub, config.EnvSpokeExternalID: ""}, config.Watched{[]string{hub}, []string{here}, here, hub, ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			env := right()
+			maps.Copy(env, tt.set)
+			got, err := config.LoadSweep(lookup(env))
+			if diff := cmp.Diff(tt.want, got.Watched); diff != "" || err != nil {
+				t.Error(diff, err)
+			}
 		})
 	}
 }

@@ -36,6 +36,13 @@ const (
 	EnvEventBusName = "EVENT_BUS_NAME"
 	// EnvAutoScaling says whether Auto Scaling groups may be changed: true or false.
 	EnvAutoScaling = "AUTO_SCALING"
+	// EnvRegions holds the Regions whose resources count, separated by commas; without it,
+	// the function's own.
+	EnvRegions = "REGIONS"
+	// EnvOwnAccount holds the function's own account, where others are watched, too.
+	EnvOwnAccount = "OWN_ACCOUNT"
+	// EnvSpokeExternalID holds what the roles in other accounts want to hear.
+	EnvSpokeExternalID = "SPOKE_EXTERNAL_ID"
 	// EnvRegion is set by Lambda itself; the stack must not set it.
 	EnvRegion = "AWS_REGION"
 )
@@ -118,6 +125,17 @@ func Outputs() []string {
 		OutputAPIFunction, OutputAPIReadFunction, OutputAPIURL, OutputAPIReadURL,
 	}
 }
+
+// The roles that the spoke stack makes in each account, and which functions of the hub
+// take them.
+const (
+	SpokeObserveRole = "licenseguard-spoke-observe" // track, sweep: looks, and writes nothing
+	SpokeEnforceRole = "licenseguard-spoke-enforce" // enforce: tags and stops
+)
+
+// HubBusName is the event bus of the hub that takes the events of other accounts and
+// Regions.
+const HubBusName = "licenseguard-hub"
 
 // DefaultStackName is the name under which the hub is deployed.
 const DefaultStackName = "Licenseguard"

@@ -276,6 +276,9 @@ func (e *Enforcer) fail(ctx context.Context, p ledger.PendingAction, cause error
 	p.NotBefore = e.Now().Add(min(time.Minute<<min(p.Attempts, 6), time.Hour))
 	e.Log.ErrorContext(ctx, "instance not answered", "license", p.License, "instance", p.Instance, "attempt", p.Attempts, "error", cause)
 	err := e.Store.PutAction(ctx, p)
+	if errors.Is(cause, track.ErrUnreachable) { // so is all of its account: the others are no worse for it
+		return err
+	}
 	if errors.Is(cause, ErrThrottled) || errors.Is(cause, context.DeadlineExceeded) || errors.Is(cause, context.Canceled) {
 		return err
 	}

@@ -177,13 +177,13 @@ func apisOf(t *testing.T, names ...string) []string {
 		return license.Instance{ID: license.NewResourceID(account, region, id), Type: kind, State: state, ImageID: image, LaunchTime: time.Now().Add(-time.Hour).UTC().Truncate(time.Second),
 			Tenancy: license.TenancyDefault, CPUOptions: license.CPUOptions{Cores: cores, ThreadsPerCore: 2}}
 	}
-	sweep := &track.Tracker{Store: dynamoledger.New(client, table), Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region, Now: time.Now,
+	sweep := &track.Tracker{Store: dynamoledger.New(client, table), Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region}, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler), Observer: listed{[]license.Instance{
 			machine("i-0000000000000000a", "ami-0aaaaaaaaaaaaaaaa", "m5.2xlarge", license.Running, 4),
 			machine("i-0000000000000000b", "ami-0bbbbbbbbbbbbbbbb", "m5.large", license.Running, 1),
 			machine("i-0000000000000000c", "ami-0bbbbbbbbbbbbbbbb", "m5.large", license.ShuttingDown, 1),
 		}}}
-	if _, err := sweep.Sweep(t.Context(), account); err != nil {
+	if _, err := sweep.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	environment := map[string]string{config.EnvLedgerTable: table, config.EnvRegion: region, config.EnvAccounts: account, config.EnvReportBucket: bucket,

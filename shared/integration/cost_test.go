@@ -39,7 +39,7 @@ func TestCostOfALaunchOfOneHundred(t *testing.T) {
 	w.must(err)
 	image := aws.ToString(images.Images[0].ImageId)
 	tracker := &track.Tracker{Store: dynamoledger.New(client, table), Observer: ec2cloud.New(machines), Catalog: catalog.Embedded(), Accounts: []string{account},
-		Region: region, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		Regions: []string{region}, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	count := int64(200)
 	_, err = tracker.Configure(t.Context(), license.Configuration{ID: "lic-cost", Name: "Cost", CountingType: license.CountInstance, Count: &count, HardLimit: true,
 		Associations: []license.Association{{Kind: license.ByAMI, Value: image}}}, "test")

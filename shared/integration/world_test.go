@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 	images, err := w.ec2.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Owners: []string{"amazon"}})
 	w.must(err)
 	w.image = aws.ToString(images.Images[0].ImageId)
-	w.tracker = &track.Tracker{Store: w.store, Observer: ec2cloud.New(w.ec2), Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	w.tracker = &track.Tracker{Store: w.store, Observer: ec2cloud.New(w.ec2), Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	w.startFunctions(moto, dynamo)
 	return w

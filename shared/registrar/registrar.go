@@ -33,6 +33,7 @@ type Registrar struct {
 	Account  string   // that owns what is made
 	Region   string   // of everything
 	Accounts []string // whose instances are counted
+	Regions  []string // in which they are counted; none: Region alone
 	Now      func() time.Time
 	Log      *slog.Logger
 	// Wait pauses before a refused commit is tried again; nil sleeps for a moment.
@@ -237,8 +238,8 @@ func (r *Registrar) reassociate(ctx context.Context, id string, moved []license.
 			walk = true
 			break
 		}
-		for _, account := range r.Accounts {
-			ids = append(ids, license.NewResourceID(account, r.Region, a.Value))
+		for _, s := range r.Scopes() {
+			ids = append(ids, license.NewResourceID(s.Account, s.Region, a.Value))
 		}
 	}
 	t := r.tracker()
@@ -283,9 +284,22 @@ func missing(a, b []license.Association) []license.Association {
 	return out
 }
 
+// Scopes lists the accounts and Regions whose instances are counted.
+func (r *Registrar) Scopes() []track.Scope { return r.tracker().Scopes() }
+
+// Watches reports whether instances of a Region are counted.
+func (r *Registrar) Watches(region string) bool { return slices.Contains(r.regions(), region) }
+
+func (r *Registrar) regions() []string {
+	if len(r.Regions) == 0 {
+		return []string{r.Region}
+	}
+	return r.Regions
+}
+
 // tracker is a fresh one: its cache of configurations is for one goroutine.
 func (r *Registrar) tracker() *track.Tracker {
-	return &track.Tracker{Store: r.Store, Documents: r.Store, Observer: OnRecord{r.Store}, Catalog: r.Catalog, Accounts: r.Accounts, Region: r.Region,
+	return &track.Tracker{Store: r.Store, Documents: r.Store, Observer: OnRecord{r.Store}, Catalog: r.Catalog, Accounts: r.Accounts, Regions: r.regions(),
 		Now: r.Now, Backoff: r.Wait, Log: r.Log}
 }
 

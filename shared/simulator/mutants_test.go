@@ -171,7 +171,7 @@ var mutants = []mutant{
 	{"a sweep asks directly only once", 300, "", []edit{
 		{"track/sweep.go", "for look := range 2 {", "for look := range 1 {"}}},
 	{"a sweep releases what a failed page did not list", 100, "", []edit{
-		{"track/sweep.go", `return report, fmt.Errorf("sweep account %s: nothing was released: %w", account, err)`, "report.Took = 0"},
+		{"track/sweep.go", `return report, fmt.Errorf("sweep %s: nothing was released: %w", s, err)`, "report.Took = 0"},
 		{"track/sweep.go", "for look := range 2 {", "for look := range 0 {"}}},
 	{"a sweep releases nothing", 100, "", []edit{
 		{"track/sweep.go", "if err := t.release(ctx, s, missing, &report); err != nil {", "_ = missing\n\tif err := error(nil); err != nil {"}}},
@@ -202,6 +202,12 @@ var rareMutants = []struct {
 		{"ledger/answer.go", "&& !at.Before(m.FirstSeen) &&", "&&"}}}, "ledger", "TestAnApprovalIsForOneLaunch"},
 	{mutant{name: "an approval never ends", edits: []edit{
 		{"ledger/answer.go", "now.Before(at.Add(approvalTime)) &&", ""}}}, "ledger", "TestAnApprovalEnds"},
+	{mutant{name: "messages of an unreachable account are tried for ever", edits: []edit{
+		{"track/handle.go", "!errors.Is(err, ErrUnreachable) || p.message.Receives < lastReceive", "true"}}}, "track", "TestAnUnreachableAccountKeepsItsNumbers"},
+	{mutant{name: "an instance of another Region is looked for here", edits: []edit{
+		{"track/handle.go", "if scopeOf(&p.event) == s {", "if p.event.Account == s.Account {"}}}, "track", "TestOneBatchOfManyScopes"},
+	{mutant{name: "what another scope holds is missing in this one", edits: []edit{
+		{"track/holdings.go", "of[s] = append(of[s], h)", "for _, s := range t.Scopes() {\n\t\t\t\tof[s] = append(of[s], h)\n\t\t\t}"}}}, "track", "TestASweepOfOneScopeLeavesTheOthers"},
 	{mutant{name: "a group is made smaller at each try", edits: []edit{
 		{"enforce/act.go", "if p.Capacity == nil {", "if true {"}}}, "enforce", "TestAGroupIsMadeSmallerOnce"},
 	{mutant{name: "a group that grew is made smaller again", edits: []edit{
@@ -228,6 +234,12 @@ var rareMutants = []struct {
 		{"enforce/brake.go", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) {", "if b.Swept(s.Account, fleet[s.Account], s.Corrected) && false {"}}}, "enforce", "TestDriftOpensTheBreaker"},
 	{mutant{name: "a sweep of an empty account knows no license", edits: []edit{
 		{"track/sweep.go", "if _, err := t.refresh(ctx); err != nil {", "if err := error(nil); err != nil {"}}}, "track", "TestSweepOfAnEmptyAccount"},
+	{mutant{name: "messages of an unreachable account are tried for ever", edits: []edit{
+		{"track/handle.go", "!errors.Is(err, ErrUnreachable) || p.message.Receives < lastReceive", "true"}}}, "track", "TestAnUnreachableAccountKeepsItsNumbers"},
+	{mutant{name: "an instance of another Region is looked for here", edits: []edit{
+		{"track/handle.go", "if scopeOf(&p.event) == s {", "if p.event.Account == s.Account {"}}}, "track", "TestOneBatchOfManyScopes"},
+	{mutant{name: "what another scope holds is missing in this one", edits: []edit{
+		{"track/holdings.go", "of[s] = append(of[s], h)", "for _, s := range t.Scopes() {\n\t\t\t\tof[s] = append(of[s], h)\n\t\t\t}"}}}, "track", "TestASweepOfOneScopeLeavesTheOthers"},
 	{mutant{name: "a group is made smaller at each overrun of a launch", edits: []edit{
 		{"ledger/cover.go", "m.Answered != string(DoneLowered) {", "true {"}}}, "ledger", "TestAGroupIsLoweredOnceForALaunch"},
 	{mutant{name: "a slow clock takes a tightening back", edits: []edit{

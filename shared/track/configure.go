@@ -58,9 +58,9 @@ func (t *Tracker) Reassociate(ctx context.Context) error {
 // the facts of all, because nothing lists them by what they were launched from: its cost grows with the fleet
 // (docs/api.md has numbers).
 func (t *Tracker) ReassociateWhere(ctx context.Context, chosen func(*ledger.Facts) bool) error {
-	for _, account := range t.Accounts {
+	for _, s := range t.Scopes() {
 		var found []ledger.Facts
-		err := t.Store.EachFacts(ctx, account, t.Region, func(f ledger.Facts) error {
+		err := t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
 			if chosen(&f) {
 				found = append(found, f)
 			}
@@ -69,7 +69,7 @@ func (t *Tracker) ReassociateWhere(ctx context.Context, chosen func(*ledger.Fact
 		if err != nil {
 			return err
 		}
-		if err := t.reassociate(ctx, Scope{Account: account, Region: t.Region}, found); err != nil {
+		if err := t.reassociate(ctx, s, found); err != nil {
 			return err
 		}
 	}

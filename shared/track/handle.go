@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"licenseguard/shared/event"
@@ -56,8 +57,8 @@ func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
 	for i := range messages {
 		b.read(ctx, &messages[i])
 	}
-	for _, account := range b.accounts {
-		b.observe(ctx, Scope{Account: account, Region: t.Region})
+	for _, s := range b.scopes {
+		b.observe(ctx, s)
 	}
 	if len(b.ticks) > 0 {
 		b.tick(ctx)
@@ -72,13 +73,13 @@ func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
 }
 
 type batch struct {
-	t        *Tracker
-	accounts []string
-	hints    []pending
-	ticks    []*Message
-	retry    map[string]bool
-	buried   map[string]bool
-	report   Report
+	t      *Tracker
+	scopes []Scope // of the hints, each once
+	hints  []pending
+	ticks  []*Message
+	retry  map[string]bool
+	buried map[string]bool
+	report Report
 }
 
 // read parses one message and sorts it.
@@ -102,9 +103,9 @@ func (b *batch) read(ctx context.Context, m *Message) {
 	case !slices.Contains(b.t.Accounts, e.Account):
 		b.bury(ctx, m, DeadLetter{MessageID: m.ID, Body: m.Body, EventID: e.ID, Place: "account",
 			Reason: fmt.Sprintf("account %s is not watched; add it to ACCOUNTS, or remove the rule that sends its events", e.Account)})
-	case e.Region != b.t.Region:
+	case !slices.Contains(b.t.Regions, e.Region):
 		b.bury(ctx, m, DeadLetter{MessageID: m.ID, Body: m.Body, EventID: e.ID, Place: "region",
-			Reason: fmt.Sprintf("Region %s is not watched here; this function watches %s", e.Region, b.t.Region)})
+			Reason: fmt.Sprintf("Region %s is not watched here; this function watches %s", e.Region, strings.Join(b.t.Regions, ", "))})
 	default:
 		b.hint(m, e)
 	}
@@ -124,10 +125,12 @@ func (b *batch) hint(m *Message, e event.Event) {
 		b.report.Unknown++
 		return
 	}
-	if !slices.Contains(b.accounts, e.Account) {
-		b.accounts = append(b.accounts, e.Account)
+	if s := scopeOf(&e); !slices.Contains(b.scopes, s) {
+		b.scopes = append(b.scopes, s)
 	}
 }
+
+func scopeOf(e *event.Event) Scope { return Scope{Account: e.Account, Region: e.Region} }
 
 func (b *batch) bury(ctx context.Context, m *Message, d DeadLetter) {
 	if err := b.t.DeadLetters.Bury(ctx, d); err != nil {
@@ -145,11 +148,11 @@ func (b *batch) bury(ctx context.Context, m *Message, d DeadLetter) {
 	}
 }
 
-// observe looks at the instances of one account and records what is true.
+// observe looks at the instances of one scope and records what is true.
 func (b *batch) observe(ctx context.Context, s Scope) {
 	var hints []pending
 	for _, p := range b.hints {
-		if p.event.Account == s.Account {
+		if scopeOf(&p.event) == s {
 			hints = append(hints, p)
 		}
 	}
@@ -168,9 +171,9 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 		}
 	}
 	if err != nil {
-		b.t.Log.ErrorContext(ctx, "batch not recorded", "account", s.Account, "error", err)
+		b.t.Log.ErrorContext(ctx, "batch not recorded", "account", s.Account, "region", s.Region, "error", err)
 		for _, p := range hints {
-			b.retry[p.message.ID] = true
+			b.unrecorded(ctx, p, err)
 		}
 		return
 	}
@@ -180,6 +183,18 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 			b.report.Latency = append(b.report.Latency, now.Sub(p.event.Time))
 		}
 	}
+}
+
+// unrecorded retries a message, or buries it at its last receive when its account
+// cannot be reached: the sweep counts its instance once the account can be.
+func (b *batch) unrecorded(ctx context.Context, p pending, err error) {
+	if !errors.Is(err, ErrUnreachable) || p.message.Receives < lastReceive {
+		b.retry[p.message.ID] = true
+		return
+	}
+	b.bury(ctx, p.message, DeadLetter{MessageID: p.message.ID, Body: p.message.Body, EventID: p.event.ID, Place: "account",
+		Reason: fmt.Sprintf("account %s, Region %s cannot be reached: what is on record of it stays as it is, and a sweep counts instance %s once its role lets us in: %v",
+			p.event.Account, p.event.Region, p.hint.ID, err)})
 }
 
 // look describes the hinted instances, a second time what AWS did not know or

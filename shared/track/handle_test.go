@@ -24,6 +24,8 @@ const (
 	oneID   = "i-0123456789abcdef0"
 )
 
+var home = track.Scope{Account: account, Region: region}
+
 var start = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 
 // cloud answers what its fields hold; each look can be made to differ.
@@ -125,7 +127,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	f := &fixture{t: t, cloud: &cloud{instances: map[string]license.Instance{}}, graves: &graves{}, store: store, now: start}
-	f.Tracker = &track.Tracker{Store: store, Observer: f.cloud, DeadLetters: f.graves, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	f.Tracker = &track.Tracker{Store: store, Observer: f.cloud, DeadLetters: f.graves, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return f.now }, Log: slog.New(slog.DiscardHandler),
 		Wait: func(context.Context, time.Duration) error { f.waits++; return nil }}
 	count := int64(100)
@@ -319,7 +321,7 @@ func TestLostFactsAreAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(time.Minute)
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("it is inherited", 2)
@@ -329,7 +331,7 @@ func TestLostFactsAreAdopted(t *testing.T) {
 	}
 	f.now = f.now.Add(time.Minute)
 	delete(f.cloud.instances, oneID)
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("it is gone", 0)
@@ -453,7 +455,7 @@ func TestSweepReleasesOnlyWhatIsSurelyGone(t *testing.T) {
 
 	delete(f.cloud.instances, oneID)
 	f.cloud.listFail = errors.New("page 2 failed")
-	if _, err := f.Sweep(context.Background(), account); err == nil {
+	if _, err := f.Sweep(context.Background(), home); err == nil {
 		t.Error("a failed listing is no error")
 	}
 	f.want("a listing that failed", 2)
@@ -465,7 +467,7 @@ func TestSweepReleasesOnlyWhatIsSurelyGone(t *testing.T) {
 			f.cloud.instances[oneID] = gone
 		}
 	}
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("the second direct look found it", 2)
@@ -473,7 +475,7 @@ func TestSweepReleasesOnlyWhatIsSurelyGone(t *testing.T) {
 	f.cloud.onLook = nil
 	delete(f.cloud.instances, oneID)
 	f.now = f.now.Add(time.Hour)
-	r, err := f.Sweep(context.Background(), account)
+	r, err := f.Sweep(context.Background(), home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,13 +495,13 @@ func TestWronglyGoneComesBack(t *testing.T) {
 	alive := f.cloud.instances[oneID]
 	delete(f.cloud.instances, oneID)
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("nobody saw it", 0)
 	f.cloud.instances[oneID] = alive
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("it is there after all", 2)
@@ -525,8 +527,8 @@ func TestSweepOfAnEmptyAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.now = f.now.Add(time.Hour)
-	fresh := track.Tracker{Store: f.store, Observer: f.cloud, DeadLetters: f.graves, Catalog: f.Catalog, Accounts: f.Accounts, Region: region, Now: f.Now, Wait: f.Wait, Log: f.Log}
-	if _, err := fresh.Sweep(context.Background(), account); err != nil {
+	fresh := track.Tracker{Store: f.store, Observer: f.cloud, DeadLetters: f.graves, Catalog: f.Catalog, Accounts: f.Accounts, Regions: []string{region}, Now: f.Now, Wait: f.Wait, Log: f.Log}
+	if _, err := fresh.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("nothing is there any more", 0)

@@ -67,7 +67,7 @@ func TestLauncher(t *testing.T) {
 	f.handle(1, stateEvent(oneID, "running", f.now))
 	f.wantLauncher("after another look", "alice (user)")
 	f.cloud.instances[oneID] = func(in license.Instance) license.Instance { in.Type = "m5.xlarge"; return in }(f.cloud.instances[oneID])
-	if _, err := f.Sweep(context.Background(), account); err != nil {
+	if _, err := f.Sweep(context.Background(), home); err != nil {
 		t.Fatal(err)
 	}
 	if f.facts().Instance.Type != "m5.xlarge" {

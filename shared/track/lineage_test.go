@@ -72,7 +72,7 @@ func (f *fixture) member(id string) ledger.Member {
 // fresh is the tracker of another process on the same ledger.
 func (f *fixture) fresh() {
 	f.Tracker = &track.Tracker{Store: f.store, Documents: f.Documents, Observer: f.cloud, DeadLetters: f.graves, Catalog: f.Catalog,
-		Accounts: f.Accounts, Region: region, Now: f.Now, Wait: f.Wait, Log: f.Log}
+		Accounts: f.Accounts, Regions: []string{region}, Now: f.Now, Wait: f.Wait, Log: f.Log}
 }
 
 // TestCopyOfACopyIsCountedInTheBatch: launches from a copy of a copy of an associated
@@ -155,7 +155,7 @@ func TestOverrunByACopyIsByLaunch(t *testing.T) {
 				t.Errorf("cause %q, want %q", m.Cause, test.cause)
 			}
 			f.now = f.now.Add(time.Hour)
-			if _, err := f.Sweep(t.Context(), account); err != nil {
+			if _, err := f.Sweep(t.Context(), home); err != nil {
 				t.Fatal(err)
 			}
 			if m := f.member(oneID); m.Cause != test.cause || m.Late != (test.fail != nil) {
@@ -326,7 +326,7 @@ func TestDeregisteredImages(t *testing.T) {
 	f.cloud.images = map[license.ImageRef]track.Image{{ID: fourth, Region: region}: {ID: fourth, Owner: account, SourceImage: third, SourceRegion: region}}
 	f.fresh()
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("all images are deregistered", 2)
@@ -336,7 +336,7 @@ func TestDeregisteredImages(t *testing.T) {
 	f.Documents = nil // and nothing of images on record either
 	f.fresh()
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("the facts alone", 4)
@@ -364,7 +364,7 @@ func TestImageOfAnInstance(t *testing.T) {
 	if a := f.onRecord("i-0000000000000bbbb").Instance.Ancestry; len(a) != 3 || a[0].Link != license.LinkInstance || a[0].ImageID != third {
 		t.Errorf("ancestry %+v", a)
 	}
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), home); err != nil {
 		t.Fatal(err)
 	}
 	f.want("the sweep counts the first", 6)
@@ -437,7 +437,7 @@ func TestManyImagesInFewCalls(t *testing.T) {
 	for i := range 250 {
 		f.launch(fmt.Sprintf("i-%017x", i), fmt.Sprintf("ami-%017x", i))
 	}
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), home); err != nil {
 		t.Fatal(err)
 	}
 	if len(f.cloud.asked) != 3 || slices.ContainsFunc(f.cloud.asked, func(ids []license.ImageRef) bool { return len(ids) > 100 }) {

@@ -14,29 +14,14 @@ import (
 // observed anew do not know of an association that was inherited, or that ended
 // while they were away, and no sighting would ever reach those licenses.
 func (t *Tracker) adopt(ctx context.Context, s Scope, report *SweepReport) error {
-	orphans := make(map[license.ResourceID][]license.Held)
-	for i := range t.configurations {
-		l, err := t.Store.Load(ctx, t.configurations[i].ID)
-		if errors.Is(err, ledger.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for j := range l.Entries {
-			for k := range l.Entries[j].Members {
-				m := &l.Entries[j].Members[k]
-				account, region, _ := m.Instance.Parts()
-				if account == s.Account && region == s.Region && m.State != license.Terminated && !m.Gone {
-					orphans[m.Instance] = append(orphans[m.Instance], license.Held{ConfigurationID: t.configurations[i].ID, Kind: m.Kind, Value: m.Value, Since: m.FirstSeen})
-				}
-			}
-		}
+	orphans, err := t.orphans(ctx, s)
+	if err != nil || len(orphans) == 0 {
+		return err
 	}
 	now := t.Now()
 	var adopted []ledger.Facts
 	var sightings []sighting
-	err := t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
+	err = t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
 		held := len(f.Held)
 		for _, h := range orphans[f.Instance.ID] {
 			if slices.ContainsFunc(f.Held, func(o license.Held) bool { return o.ConfigurationID == h.ConfigurationID }) {
@@ -65,6 +50,43 @@ func (t *Tracker) adopt(ctx context.Context, s Scope, report *SweepReport) error
 		return failed
 	}
 	return err
+}
+
+// orphans are the instances that a license holds and whose facts do not tell so.
+func (t *Tracker) orphans(ctx context.Context, s Scope) (map[license.ResourceID][]license.Held, error) {
+	all, err := t.heldIn(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[license.ResourceID][]holding)
+	for _, h := range all {
+		if !h.gone {
+			by[h.instance] = append(by[h.instance], h)
+		}
+	}
+	if len(by) == 0 {
+		return nil, nil
+	}
+	var unknown []holding
+	err = t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
+		for _, h := range by[f.Instance.ID] {
+			if !slices.ContainsFunc(f.Held, func(o license.Held) bool { return o.ConfigurationID == h.held.ConfigurationID }) {
+				unknown = append(unknown, h)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(unknown) == 0 {
+		return nil, err
+	}
+	if unknown, err = t.stillHeld(ctx, unknown); err != nil {
+		return nil, err
+	}
+	orphans := make(map[license.ResourceID][]license.Held)
+	for _, h := range unknown {
+		orphans[h.instance] = append(orphans[h.instance], h.held)
+	}
+	return orphans, nil
 }
 
 func (t *Tracker) stillHolds(h license.Held, in license.Instance) bool {

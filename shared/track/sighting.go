@@ -29,6 +29,7 @@ type sighting struct {
 type recordings struct {
 	failed  map[license.ResourceID]error // instances whose licenses could not be committed
 	changes int                          // commits that changed a license
+	drift   Drift
 	// untraced are instances of whose images AWS could not be asked: a license may
 	// apply to them of which nothing is known yet.
 	untraced map[license.ResourceID]bool
@@ -54,7 +55,7 @@ func (t *Tracker) record(ctx context.Context, s Scope, sightings []sighting) (re
 			return r, err
 		}
 		r.untraced = untraced
-		claims, err := t.saveFacts(ctx, sightings)
+		claims, err := t.saveFacts(ctx, sightings, &r.drift)
 		if err != nil {
 			return r, err
 		}
@@ -148,7 +149,7 @@ func (t *Tracker) lookUpTypes(ctx context.Context, s Scope, sightings []sighting
 
 // saveFacts writes the facts that changed, before the licenses that they lead
 // to, and returns the claims on each license.
-func (t *Tracker) saveFacts(ctx context.Context, sightings []sighting) (map[string][]ledger.Claim, error) {
+func (t *Tracker) saveFacts(ctx context.Context, sightings []sighting, drift *Drift) (map[string][]ledger.Claim, error) {
 	ids := make([]license.ResourceID, len(sightings))
 	for i := range sightings {
 		ids[i] = sightings[i].instance.ID
@@ -175,6 +176,7 @@ func (t *Tracker) saveFacts(ctx context.Context, sightings []sighting) (map[stri
 			}
 		} else if !had || differ(after, before) {
 			changed = append(changed, after)
+			drift.note(&before, &after, had, s.observed)
 		}
 		for _, h := range after.Held {
 			claims[h.ConfigurationID] = append(claims[h.ConfigurationID], t.claim(s, after, h))

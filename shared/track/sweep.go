@@ -17,19 +17,24 @@ var dueBatch = ledger.Batch{}
 // steady account mean that events were lost: that is drift.
 type SweepReport struct {
 	Account   string
+	Region    string
 	Instances int // seen
 	Released  int // recorded, but gone from AWS
 	Changes   int // commits that changed a license
+	Drift     Drift
 	Took      time.Duration
 }
 
-// Sweep observes everything in one account and repairs the ledger. A resource
+// Sweep observes everything in one account and Region and repairs the ledger. A resource
 // that is missing from the listing is released only if its record is older than
 // the start of the listing and two direct looks do not find it either; a
 // listing that fails releases nothing.
-func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error) {
-	s := Scope{Account: account, Region: t.Region}
-	report := SweepReport{Account: account}
+func (t *Tracker) Sweep(ctx context.Context, s Scope) (SweepReport, error) {
+	if t.holdings == nil {
+		t.holdings = new(holdings)
+		defer func() { t.holdings = nil }()
+	}
+	report := SweepReport{Account: s.Account, Region: s.Region}
 	start := t.Now()
 	seen := make(map[license.ResourceID]bool)
 	w := sweeper{t: t, scope: s, observed: start, report: &report}
@@ -44,17 +49,17 @@ func (t *Tracker) Sweep(ctx context.Context, account string) (SweepReport, error
 		err = w.record(ctx)
 	}
 	if err != nil {
-		return report, fmt.Errorf("sweep account %s: nothing was released: %w", account, err)
+		return report, fmt.Errorf("sweep %s: nothing was released: %w", s, err)
 	}
 	missing, err := t.missing(ctx, s, seen, start)
 	if err != nil {
-		return report, fmt.Errorf("sweep account %s: %w", account, err)
+		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	if err := t.release(ctx, s, missing, &report); err != nil {
-		return report, fmt.Errorf("sweep account %s: %w", account, err)
+		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	if err := t.adopt(ctx, s, &report); err != nil {
-		return report, fmt.Errorf("sweep account %s: %w", account, err)
+		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	report.Took = t.Now().Sub(start)
 	return report, nil
@@ -76,21 +81,13 @@ func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.Resourc
 	if err != nil {
 		return nil, err
 	}
-	for i := range t.configurations {
-		l, err := t.Store.Load(ctx, t.configurations[i].ID)
-		if errors.Is(err, ledger.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for j := range l.Entries {
-			for _, m := range l.Entries[j].Members {
-				account, region, _ := m.Instance.Parts()
-				if account == s.Account && region == s.Region && listed(m.Instance) && !seen[m.Instance] && m.State != license.Terminated && m.Observed.Before(start) {
-					found[m.Instance] = true
-				}
-			}
+	held, err := t.heldIn(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for i := range held {
+		if listed(held[i].instance) && !seen[held[i].instance] && held[i].observed.Before(start) {
+			found[held[i].instance] = true
 		}
 	}
 	out := make([]license.ResourceID, 0, len(found))
@@ -132,6 +129,7 @@ func (t *Tracker) release(ctx context.Context, s Scope, missing []license.Resour
 			return err
 		}
 		report.Changes += r.changes
+		report.Drift = report.Drift.Plus(r.drift)
 		report.Released += len(chunk)
 		if err := t.releaseOrphans(ctx, chunk, now, report); err != nil {
 			return err

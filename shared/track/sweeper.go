@@ -44,6 +44,7 @@ func (w *sweeper) record(ctx context.Context) error {
 	r, err := w.t.record(ctx, w.scope, w.block)
 	w.block = w.block[:0]
 	w.report.Changes += r.changes
+	w.report.Drift = w.report.Drift.Plus(r.drift)
 	if err != nil {
 		return err
 	}

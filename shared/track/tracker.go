@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 
 // Scope is one account and Region.
 type Scope struct{ Account, Region string }
+
+func (s Scope) String() string { return "account " + s.Account + " in " + s.Region }
 
 // Observer tells what is true now. Each method returns only what AWS knows;
 // what is missing in an answer may also be too new for AWS to tell.
@@ -61,7 +64,11 @@ type DeadLetter struct {
 	Reason    string
 }
 
-// Tracker keeps the ledger true for the accounts of one Region.
+// ErrUnreachable says that an account or Region cannot be looked at: its role is
+// gone or refuses us, or the Region is off. What is on record of it stays.
+var ErrUnreachable = errors.New("the account or Region cannot be reached")
+
+// Tracker keeps the ledger true for accounts and Regions. It is for one goroutine.
 type Tracker struct {
 	Store       Store
 	Observer    Observer
@@ -69,7 +76,7 @@ type Tracker struct {
 	Documents   ledger.Documents // keeps from which images others were made; nil: only the process knows
 	Catalog     license.Catalog
 	Accounts    []string // whose events are accepted
-	Region      string
+	Regions     []string // of every account
 	Now         func() time.Time
 	// Wait pauses before a second look at what AWS did not know; nil sleeps.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -77,12 +84,29 @@ type Tracker struct {
 	Backoff func(ctx context.Context, attempt int) error
 	Log     *slog.Logger
 
+	memory
+	holdings *holdings // shared with trackers of the same squad; nil: of one sweep
+}
+
+// memory is what a tracker knows from one batch to the next.
+type memory struct {
 	configurations []license.Configuration
 	undone         map[license.ResourceID]time.Time // until when an undo leaves or left an instance alone
 	epoch          int64
 	loaded         bool
 	types          map[string]license.InstanceType // looked up by this process
 	images         origins
+}
+
+// Scopes lists what is watched: every Region of every account, in their order.
+func (t *Tracker) Scopes() []Scope {
+	scopes := make([]Scope, 0, len(t.Accounts)*len(t.Regions))
+	for _, account := range t.Accounts {
+		for _, region := range t.Regions {
+			scopes = append(scopes, Scope{Account: account, Region: region})
+		}
+	}
+	return scopes
 }
 
 func (t *Tracker) committer() *ledger.Committer {

@@ -23,6 +23,8 @@ const (
 	oneHost = "h-0123456789abcdef0"
 )
 
+var home = track.Scope{Account: account, Region: region}
+
 var t0 = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 
 // fataler is what tests and properties have in common.
@@ -48,7 +50,7 @@ func newWorld(t fataler, folder string) *world {
 		t.Fatalf("open: %v", err)
 	}
 	w := &world{t: t, store: store, now: t0, instances: map[license.ResourceID]license.Instance{}}
-	w.Tracker = &track.Tracker{Store: store, Observer: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	w.Tracker = &track.Tracker{Store: store, Observer: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler), Wait: func(context.Context, time.Duration) error { return nil }}
 	return w
 }
@@ -97,7 +99,7 @@ func (w *world) sweep(more ...license.Instance) {
 	for _, in := range more {
 		w.instances[in.ID] = in
 	}
-	if _, err := w.Sweep(context.Background(), account); err != nil {
+	if _, err := w.Sweep(context.Background(), home); err != nil {
 		w.t.Fatalf("sweep: %v", err)
 	}
 }

@@ -26,15 +26,22 @@ type api interface {
 	SetDesiredCapacity(context.Context, *autoscaling.SetDesiredCapacityInput, ...func(*autoscaling.Options)) (*autoscaling.SetDesiredCapacityOutput, error)
 }
 
-// Groups is the Auto Scaling of one account and Region.
-type Groups struct{ api api }
+// Groups is the Auto Scaling of accounts and Regions.
+type Groups struct{ in func(track.Scope) api }
 
 // New returns the Auto Scaling of the client's account and Region.
-func New(client *autoscaling.Client) *Groups { return &Groups{api: client} }
+func New(client *autoscaling.Client) *Groups { return of(client) }
+
+func of(one api) *Groups { return &Groups{func(track.Scope) api { return one }} }
+
+// NewFleet returns that of many accounts and Regions, each with the client for it.
+func NewFleet(client func(track.Scope) *autoscaling.Client) *Groups {
+	return &Groups{func(s track.Scope) api { return client(s) }}
+}
 
 // Capacity implements enforce.Groups. A group that is not there is ErrGone.
-func (g *Groups) Capacity(ctx context.Context, _ track.Scope, group string) (enforce.Capacity, error) {
-	out, err := g.api.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
+func (g *Groups) Capacity(ctx context.Context, s track.Scope, group string) (enforce.Capacity, error) {
+	out, err := g.in(s).DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{group}})
 	if err != nil {
 		return enforce.Capacity{}, translate("describe group", group, err)
 	}
@@ -46,14 +53,14 @@ func (g *Groups) Capacity(ctx context.Context, _ track.Scope, group string) (enf
 }
 
 // SetCapacity implements enforce.Groups.
-func (g *Groups) SetCapacity(ctx context.Context, _ track.Scope, group string, desired int32) error {
-	_, err := g.api.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &desired})
+func (g *Groups) SetCapacity(ctx context.Context, s track.Scope, group string, desired int32) error {
+	_, err := g.in(s).SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: &group, DesiredCapacity: &desired})
 	return translate("set the capacity of group", group, err)
 }
 
 // Detach implements enforce.Groups.
 func (g *Groups) Detach(ctx context.Context, s track.Scope, group, id string) error {
-	member, err := g.member(ctx, group, id)
+	member, err := g.member(ctx, s, group, id)
 	if err != nil || !member {
 		return err
 	}
@@ -64,24 +71,24 @@ func (g *Groups) Detach(ctx context.Context, s track.Scope, group, id string) er
 	if size.Desired <= size.Min {
 		return fmt.Errorf("detach %s from group %q: %w", id, group, enforce.ErrMinimum)
 	}
-	_, err = g.api.DetachInstances(ctx, &autoscaling.DetachInstancesInput{AutoScalingGroupName: &group, InstanceIds: []string{id},
+	_, err = g.in(s).DetachInstances(ctx, &autoscaling.DetachInstancesInput{AutoScalingGroupName: &group, InstanceIds: []string{id},
 		ShouldDecrementDesiredCapacity: aws.Bool(true)})
 	return translate("detach "+id+" from group", group, err)
 }
 
 // Attach implements enforce.Groups.
-func (g *Groups) Attach(ctx context.Context, _ track.Scope, group, id string) error {
-	member, err := g.member(ctx, group, id)
+func (g *Groups) Attach(ctx context.Context, s track.Scope, group, id string) error {
+	member, err := g.member(ctx, s, group, id)
 	if err != nil || member {
 		return err
 	}
-	_, err = g.api.AttachInstances(ctx, &autoscaling.AttachInstancesInput{AutoScalingGroupName: &group, InstanceIds: []string{id}})
+	_, err = g.in(s).AttachInstances(ctx, &autoscaling.AttachInstancesInput{AutoScalingGroupName: &group, InstanceIds: []string{id}})
 	return translate("attach "+id+" to group", group, err)
 }
 
 // member reports whether an instance is in a group and not on its way out.
-func (g *Groups) member(ctx context.Context, group, id string) (bool, error) {
-	out, err := g.api.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{id}})
+func (g *Groups) member(ctx context.Context, s track.Scope, group, id string) (bool, error) {
+	out, err := g.in(s).DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{id}})
 	if err != nil {
 		return false, translate("describe "+id+" of group", group, err)
 	}

@@ -72,7 +72,7 @@ func TestDetachMakesTheGroupSmallerOnce(t *testing.T) {
 	t.Parallel()
 	f := &fakeAPI{desired: 3, min: 1, members: map[string]string{id: "InService"}}
 	for range 2 { // the second answer to a lost first
-		if err := (&Groups{f}).Detach(t.Context(), track.Scope{}, "web", id); err != nil {
+		if err := of(f).Detach(t.Context(), track.Scope{}, "web", id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestDetachMakesTheGroupSmallerOnce(t *testing.T) {
 	}
 	for range 2 {
 		f.members = map[string]string{id: f.members[id]}
-		if err := (&Groups{f}).Attach(t.Context(), track.Scope{}, "web", id); err != nil {
+		if err := of(f).Attach(t.Context(), track.Scope{}, "web", id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			test.f.members = map[string]string{id: "InService"}
 			before := test.f.desired
-			if err := (&Groups{test.f}).Detach(t.Context(), track.Scope{}, "web", id); !errors.Is(err, test.want) {
+			if err := of(test.f).Detach(t.Context(), track.Scope{}, "web", id); !errors.Is(err, test.want) {
 				t.Errorf("error %v; want %v", err, test.want)
 			}
 			if test.f.desired != before {

@@ -26,7 +26,7 @@ func (c *Cloud) Look(ctx context.Context, s track.Scope, id string) (in license.
 	if in.State == license.ShuttingDown || in.State == license.Terminated {
 		return in, true, nil // it has no attributes any more
 	}
-	out, err := c.api.DescribeInstanceAttribute(ctx, &ec2.DescribeInstanceAttributeInput{
+	out, err := c.in(s).DescribeInstanceAttribute(ctx, &ec2.DescribeInstanceAttributeInput{
 		InstanceId: &id, Attribute: types.InstanceAttributeNameDisableApiStop})
 	err = translate("describe stop protection of "+id, err)
 	if errors.Is(err, enforce.ErrGone) {
@@ -41,7 +41,7 @@ func (c *Cloud) Look(ctx context.Context, s track.Scope, id string) (in license.
 
 // Tag implements enforce.Instances. Keys and values are cleaned of what EC2
 // refuses and cut to its limits.
-func (c *Cloud) Tag(ctx context.Context, _ track.Scope, id string, tags map[string]string) error {
+func (c *Cloud) Tag(ctx context.Context, s track.Scope, id string, tags map[string]string) error {
 	if len(tags) == 0 {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (c *Cloud) Tag(ctx context.Context, _ track.Scope, id string, tags map[stri
 		in.Tags = append(in.Tags, types.Tag{
 			Key: aws.String(cleanTag(key, maxTagKey)), Value: aws.String(cleanTag(tags[key], maxTagValue))})
 	}
-	_, err := c.api.CreateTags(ctx, in)
+	_, err := c.in(s).CreateTags(ctx, in)
 	return translate("tag "+id, err)
 }
 
@@ -63,7 +63,7 @@ func (c *Cloud) Stop(ctx context.Context, s track.Scope, id string) error {
 	if !instanceID.MatchString(id) {
 		return fmt.Errorf("stop %q: %w", id, enforce.ErrGone)
 	}
-	_, err := c.api.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}})
+	_, err := c.in(s).StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}})
 	if code(err) != "IncorrectInstanceState" {
 		return translate("stop "+id, err)
 	}
@@ -86,7 +86,7 @@ func (c *Cloud) Stop(ctx context.Context, s track.Scope, id string) error {
 }
 
 // Untag implements enforce.Instances. A tag that is not there is no error.
-func (c *Cloud) Untag(ctx context.Context, _ track.Scope, id string, keys []string) error {
+func (c *Cloud) Untag(ctx context.Context, s track.Scope, id string, keys []string) error {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -97,16 +97,16 @@ func (c *Cloud) Untag(ctx context.Context, _ track.Scope, id string, keys []stri
 	for _, key := range keys {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(key)})
 	}
-	_, err := c.api.DeleteTags(ctx, in)
+	_, err := c.in(s).DeleteTags(ctx, in)
 	return translate("untag "+id, err)
 }
 
 // Start implements enforce.Instances. Starting an instance that runs or is about
 // to is a success for EC2, too.
-func (c *Cloud) Start(ctx context.Context, _ track.Scope, id string) error {
+func (c *Cloud) Start(ctx context.Context, s track.Scope, id string) error {
 	if !instanceID.MatchString(id) {
 		return fmt.Errorf("start %q: %w", id, enforce.ErrGone)
 	}
-	_, err := c.api.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{id}})
+	_, err := c.in(s).StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{id}})
 	return translate("start "+id, err)
 }

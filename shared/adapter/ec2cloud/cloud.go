@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -33,11 +34,18 @@ type api interface {
 	StopInstances(context.Context, *ec2.StopInstancesInput, ...func(*ec2.Options)) (*ec2.StopInstancesOutput, error)
 }
 
-// Cloud is EC2 in one account and Region.
-type Cloud struct{ api api }
+// Cloud is EC2 in accounts and Regions.
+type Cloud struct{ in func(track.Scope) api }
 
 // New returns the EC2 of the client's account and Region.
-func New(client *ec2.Client) *Cloud { return &Cloud{api: client} }
+func New(client *ec2.Client) *Cloud { return of(client) }
+
+func of(one api) *Cloud { return &Cloud{func(track.Scope) api { return one }} }
+
+// NewFleet returns the EC2 of many accounts and Regions, each with the client for it.
+func NewFleet(client func(track.Scope) *ec2.Client) *Cloud {
+	return &Cloud{func(s track.Scope) api { return client(s) }}
+}
 
 // EC2's limits for one call (API reference, 2026). Calls with a filter or a page
 // size take from a larger bucket of requests than calls with neither.
@@ -47,6 +55,9 @@ const (
 	typesPerCall     = 100
 	imagesPerPage    = 1000
 	maxPages         = 10_000 // ends a listing whose tokens never do
+	// A listing takes at most ten calls a second, half of what EC2 gives an account and
+	// Region: events, and everybody else there, need the rest.
+	listPace = 100 * time.Millisecond
 )
 
 // instanceID is the form of an instance's id. Filters understand * and ?, so
@@ -70,13 +81,36 @@ func (c *Cloud) Instances(ctx context.Context, s track.Scope, ids []string) ([]l
 
 // EachInstances implements track.Observer.
 func (c *Cloud) EachInstances(ctx context.Context, s track.Scope, each func(page []license.Instance) error) error {
-	return c.eachPage(ctx, s, nil, each)
+	began := time.Now()
+	return c.eachPage(ctx, s, nil, func(page []license.Instance) error {
+		if err := each(page); err != nil {
+			return err
+		}
+		err := pause(ctx, listPace-time.Since(began))
+		began = time.Now()
+		return err
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func (c *Cloud) eachPage(ctx context.Context, s track.Scope, filters []types.Filter, each func([]license.Instance) error) error {
 	in := &ec2.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(instancesPerPage)}
 	return pages(&in.NextToken, func() (*string, error) {
-		out, err := c.api.DescribeInstances(ctx, in)
+		out, err := c.in(s).DescribeInstances(ctx, in)
+		if code(err) == "UnauthorizedOperation" { // what can list nothing can tell nothing
+			return nil, fmt.Errorf("describe instances: %w: %w", track.ErrUnreachable, err)
+		}
 		if err != nil {
 			return nil, translate("describe instances", err)
 		}
@@ -118,7 +152,7 @@ func (c *Cloud) Hosts(ctx context.Context, s track.Scope, ids []string) ([]licen
 
 func (c *Cloud) hosts(ctx context.Context, s track.Scope, in *ec2.DescribeHostsInput) (hosts []license.Host, err error) {
 	err = pages(&in.NextToken, func() (*string, error) {
-		out, err := c.api.DescribeHosts(ctx, in)
+		out, err := c.in(s).DescribeHosts(ctx, in)
 		if err != nil {
 			return nil, translate("describe hosts", err)
 		}
@@ -134,12 +168,12 @@ func (c *Cloud) hosts(ctx context.Context, s track.Scope, in *ec2.DescribeHostsI
 
 // InstanceTypes implements track.Observer. The names go into a filter, as with
 // instances.
-func (c *Cloud) InstanceTypes(ctx context.Context, _ track.Scope, names []string) ([]license.InstanceType, error) {
+func (c *Cloud) InstanceTypes(ctx context.Context, s track.Scope, names []string) ([]license.InstanceType, error) {
 	var out []license.InstanceType
 	for chunk := range slices.Chunk(names, typesPerCall) {
 		in := &ec2.DescribeInstanceTypesInput{Filters: filter("instance-type", chunk), MaxResults: aws.Int32(typesPerCall)}
 		err := pages(&in.NextToken, func() (*string, error) {
-			found, err := c.api.DescribeInstanceTypes(ctx, in)
+			found, err := c.in(s).DescribeInstanceTypes(ctx, in)
 			if err != nil {
 				return nil, translate("describe instance types", err)
 			}
@@ -171,7 +205,7 @@ func (c *Cloud) Images(ctx context.Context, s track.Scope, ids []string) ([]trac
 	in := &ec2.DescribeImagesInput{Filters: filter("image-id", known), IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true),
 		MaxResults: aws.Int32(imagesPerPage)}
 	err := pages(&in.NextToken, func() (*string, error) {
-		found, err := c.api.DescribeImages(ctx, in, func(o *ec2.Options) { o.Region = s.Region })
+		found, err := c.in(s).DescribeImages(ctx, in, func(o *ec2.Options) { o.Region = s.Region })
 		if err != nil {
 			return nil, translate("describe images in "+s.Region, err)
 		}

@@ -216,7 +216,7 @@ func TestInstancesGoThroughAFilter(t *testing.T) {
 	f := &fakeEC2{pages: []ec2.DescribeInstancesOutput{
 		page(reservation(account, inState(oneID, "running"))), page(), page(reservation("", inState("i-00000001", "stopped"), types.Instance{})),
 	}}
-	got, err := (&Cloud{f}).Instances(t.Context(), scope, []string{oneID, "i-00000001", "i-*", "*", "", "i-0123456789ABCDEF0", "h-1"})
+	got, err := of(f).Instances(t.Context(), scope, []string{oneID, "i-00000001", "i-*", "*", "", "i-0123456789ABCDEF0", "h-1"})
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%d instances, %v; want those of both pages", len(got), err)
 	}
@@ -231,7 +231,7 @@ func TestInstancesGoThroughAFilter(t *testing.T) {
 		t.Errorf("asked for %q; want %q, without what a filter takes for a pattern", in.Filters[0].Values, want)
 	}
 	f = &fakeEC2{}
-	if got, err := (&Cloud{f}).Instances(t.Context(), scope, []string{"i-*"}); len(got) != 0 || err != nil || len(f.asked) != 0 {
+	if got, err := of(f).Instances(t.Context(), scope, []string{"i-*"}); len(got) != 0 || err != nil || len(f.asked) != 0 {
 		t.Errorf("a pattern alone: %v, %v, %d calls; an empty filter would list everything", got, err, len(f.asked))
 	}
 }
@@ -240,7 +240,7 @@ func TestEachInstances(t *testing.T) {
 	t.Parallel()
 	f := &fakeEC2{pages: []ec2.DescribeInstancesOutput{page(reservation(account, inState(oneID, "running"))), page(), page(reservation(account, inState("i-00000001", "pending")))}}
 	var ids []string
-	err := (&Cloud{f}).EachInstances(t.Context(), scope, func(page []license.Instance) error {
+	err := of(f).EachInstances(t.Context(), scope, func(page []license.Instance) error {
 		for _, in := range page {
 			ids = append(ids, in.ID.AWSID())
 		}
@@ -250,14 +250,14 @@ func TestEachInstances(t *testing.T) {
 		t.Errorf("listed %v, %v", ids, err)
 	}
 	enough := errors.New("enough")
-	if err := (&Cloud{f}).EachInstances(t.Context(), scope, func([]license.Instance) error { return enough }); !errors.Is(err, enough) {
+	if err := of(f).EachInstances(t.Context(), scope, func([]license.Instance) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("error %v; want the caller's", err)
 	}
 	f = &fakeEC2{err: apiError("RequestLimitExceeded")}
-	if err := (&Cloud{f}).EachInstances(t.Context(), scope, nil); !errors.Is(err, enforce.ErrThrottled) {
+	if err := of(f).EachInstances(t.Context(), scope, nil); !errors.Is(err, enforce.ErrThrottled) {
 		t.Errorf("error %v; want ErrThrottled", err)
 	}
-	if err := (&Cloud{&fakeEC2{}}).EachInstances(t.Context(), scope, nil); err != nil {
+	if err := of(&fakeEC2{}).EachInstances(t.Context(), scope, nil); err != nil {
 		t.Errorf("an empty account: %v", err)
 	}
 }
@@ -266,7 +266,7 @@ func TestEachInstances(t *testing.T) {
 func TestWrongAccountIsAnError(t *testing.T) {
 	t.Parallel()
 	f := &fakeEC2{pages: []ec2.DescribeInstancesOutput{page(reservation("999999999999", inState(oneID, "running")))}}
-	if got, err := (&Cloud{f}).Instances(t.Context(), scope, []string{oneID}); err == nil {
+	if got, err := of(f).Instances(t.Context(), scope, []string{oneID}); err == nil {
 		t.Errorf("got %v of another account", got)
 	}
 }
@@ -296,12 +296,12 @@ func TestHosts(t *testing.T) {
 		{ID: license.NewResourceID("999999999999", region, "h-2"), Family: "c5"},
 	}
 	for name, ids := range map[string][]string{"all known": {"h-1", "h-2"}, "one unknown": {"h-1", "h-gone", "h-2"}} {
-		got, err := (&Cloud{f}).Hosts(t.Context(), scope, ids)
+		got, err := of(f).Hosts(t.Context(), scope, ids)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
 	}
-	if got, err := (&Cloud{f}).Hosts(t.Context(), scope, nil); len(got) != 3 || err != nil {
+	if got, err := of(f).Hosts(t.Context(), scope, nil); len(got) != 3 || err != nil {
 		t.Errorf("without ids: %v, %v; want all that have an id", got, err)
 	}
 }
@@ -313,7 +313,7 @@ func TestInstanceTypes(t *testing.T) {
 			InstanceStorageSupported: aws.Bool(true), BareMetal: aws.Bool(true)},
 		{InstanceType: "zz9.bare"}, {InstanceType: "other.type"}, {},
 	}}
-	got, err := (&Cloud{f}).InstanceTypes(t.Context(), scope, []string{"zz9.large", "zz9.bare", "zz9.unknown"})
+	got, err := of(f).InstanceTypes(t.Context(), scope, []string{"zz9.large", "zz9.bare", "zz9.unknown"})
 	want := []license.InstanceType{{Name: "zz9.large", VCPUs: 4, Cores: 2, ThreadsPerCore: 2, InstanceStore: true, BareMetal: true}, {Name: "zz9.bare"}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -321,7 +321,7 @@ func TestInstanceTypes(t *testing.T) {
 	if in := f.typesAsk[0]; len(in.InstanceTypes) != 0 || aws.ToString(in.Filters[0].Name) != "instance-type" {
 		t.Errorf("asked with %+v; want a filter, so that an unknown name fails nothing", in)
 	}
-	if got, err := (&Cloud{f}).InstanceTypes(t.Context(), scope, nil); len(got) != 0 || err != nil {
+	if got, err := of(f).InstanceTypes(t.Context(), scope, nil); len(got) != 0 || err != nil {
 		t.Errorf("no names: %v, %v", got, err)
 	}
 }
@@ -337,7 +337,7 @@ func TestImages(t *testing.T) {
 			{ImageId: aws.String(old), SourceImageId: aws.String("*"), SourceImageRegion: aws.String("us-west-2"), SourceInstanceId: aws.String("i-*")}},
 	}}
 	abroad := track.Scope{Account: account, Region: "eu-west-3"}
-	got, err := (&Cloud{f}).Images(t.Context(), abroad, []string{copied, made, "ami-*", original, old, ""})
+	got, err := of(f).Images(t.Context(), abroad, []string{copied, made, "ami-*", original, old, ""})
 	want := []track.Image{{ID: copied, Owner: account, SourceImage: original, SourceRegion: "us-west-2"}, {ID: made, SourceInstance: oneID},
 		{ID: original, Owner: "999999999999"}, {ID: old}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -354,10 +354,10 @@ func TestImages(t *testing.T) {
 		t.Errorf("asked in %v, want in the scope's Region", f.imagesIn)
 	}
 	f = &fakeEC2{err: apiError("RequestLimitExceeded")}
-	if _, err := (&Cloud{f}).Images(t.Context(), abroad, []string{copied}); !errors.Is(err, enforce.ErrThrottled) {
+	if _, err := of(f).Images(t.Context(), abroad, []string{copied}); !errors.Is(err, enforce.ErrThrottled) {
 		t.Errorf("throttled: %v", err)
 	}
-	if got, err := (&Cloud{f}).Images(t.Context(), abroad, []string{"ami-*"}); len(got) != 0 || err != nil {
+	if got, err := of(f).Images(t.Context(), abroad, []string{"ami-*"}); len(got) != 0 || err != nil {
 		t.Errorf("no valid id: %v, %v; want no call", got, err)
 	}
 }
@@ -381,7 +381,7 @@ func TestLook(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			in, found, err := (&Cloud{&test.fake}).Look(t.Context(), scope, oneID)
+			in, found, err := of(&test.fake).Look(t.Context(), scope, oneID)
 			if found != test.found || in.StopProtected != test.protected || !errors.Is(err, test.err) {
 				t.Errorf("found %v, protected %v, %v", found, in.StopProtected, err)
 			}
@@ -413,7 +413,7 @@ func TestStop(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if err := (&Cloud{&test.fake}).Stop(t.Context(), scope, oneID); !errors.Is(err, test.want) {
+			if err := of(&test.fake).Stop(t.Context(), scope, oneID); !errors.Is(err, test.want) {
 				t.Errorf("error %v; want %v", err, test.want)
 			}
 			if !slices.Equal(test.fake.stopped, []string{oneID}) {
@@ -422,11 +422,11 @@ func TestStop(t *testing.T) {
 		})
 	}
 	f := &fakeEC2{stopErr: apiError("OperationNotPermitted")}
-	err := (&Cloud{f}).Stop(t.Context(), scope, oneID)
+	err := of(f).Stop(t.Context(), scope, oneID)
 	if err == nil || errors.Is(err, enforce.ErrGone) || errors.Is(err, enforce.ErrNotYet) {
 		t.Errorf("stop protection: %v; want an error of no other meaning", err)
 	}
-	if err := (&Cloud{f}).Stop(t.Context(), scope, "*"); !errors.Is(err, enforce.ErrGone) {
+	if err := of(f).Stop(t.Context(), scope, "*"); !errors.Is(err, enforce.ErrGone) {
 		t.Errorf("an id that is none: %v", err)
 	}
 }
@@ -434,7 +434,7 @@ func TestStop(t *testing.T) {
 func TestTag(t *testing.T) {
 	t.Parallel()
 	f := &fakeEC2{}
-	err := (&Cloud{f}).Tag(t.Context(), scope, oneID, map[string]string{
+	err := of(f).Tag(t.Context(), scope, oneID, map[string]string{
 		"licenseguard:status": "over", "licenseguard:reason": "lic-1:\n\x00" + strings.Repeat("é", 300), "bad": "\xff"})
 	if err != nil {
 		t.Fatal(err)
@@ -448,11 +448,11 @@ func TestTag(t *testing.T) {
 		t.Errorf("tags of %v (-want +got):\n%s", f.tagged.Resources, diff)
 	}
 	f = &fakeEC2{err: apiError("InvalidInstanceID.NotFound")}
-	if err := (&Cloud{f}).Tag(t.Context(), scope, oneID, map[string]string{"a": "b"}); !errors.Is(err, enforce.ErrGone) {
+	if err := of(f).Tag(t.Context(), scope, oneID, map[string]string{"a": "b"}); !errors.Is(err, enforce.ErrGone) {
 		t.Errorf("error %v; want ErrGone", err)
 	}
 	f = &fakeEC2{}
-	if err := (&Cloud{f}).Tag(t.Context(), scope, oneID, nil); err != nil || f.tagged != nil {
+	if err := of(f).Tag(t.Context(), scope, oneID, nil); err != nil || f.tagged != nil {
 		t.Errorf("no tags: %v, asked %v", err, f.tagged)
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/aws/smithy-go"
 
 	"licenseguard/shared/enforce"
+	"licenseguard/shared/track"
 )
 
 // translate is the one place where errors of EC2 get their meaning:
-// enforce.ErrNotYet, enforce.ErrGone, enforce.ErrThrottled, or none of their own. No
+// enforce.ErrNotYet, enforce.ErrGone, enforce.ErrThrottled, track.ErrUnreachable, or none of their own. No
 // error stays none.
 func translate(what string, err error) error {
 	if err == nil {
@@ -35,6 +36,8 @@ func meaningOf(code string) error {
 		return enforce.ErrGone
 	case "IncorrectInstanceState", "InvalidInstanceState":
 		return enforce.ErrNotYet
+	case "AuthFailure", "OptInRequired": // the Region is off, or the account closed
+		return track.ErrUnreachable
 	default:
 		return nil
 	}

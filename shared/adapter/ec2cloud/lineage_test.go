@@ -71,7 +71,7 @@ func TestCopyOfACopyOverTheWire(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	now := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	tracker := &track.Tracker{Store: store, Documents: store, Observer: New(client), Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	tracker := &track.Tracker{Store: store, Documents: store, Observer: New(client), Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Wait: func(context.Context, time.Duration) error { return nil }}
 	count := int64(10)
 	if _, err := tracker.Configure(t.Context(), license.Configuration{ID: "lic-a", Name: "A", CountingType: license.CountVCPU, Count: &count, HardLimit: true,

@@ -27,7 +27,7 @@ type urlHandler func(context.Context, *events.LambdaFunctionURLRequest) (*events
 // NewAPI wires the protocol to a ledger. Where mayWrite is false, operations that
 // write are refused; the role of such a function cannot write either.
 func NewAPI(store registrar.Store, env config.API, mayWrite bool, log *slog.Logger) *API {
-	keeper := &registrar.Registrar{Store: store, Catalog: catalog.Embedded(), Account: env.Account, Region: env.Region, Accounts: env.Accounts, Now: time.Now, Log: log}
+	keeper := &registrar.Registrar{Store: store, Catalog: catalog.Embedded(), Account: env.Account, Region: env.Region, Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log}
 	return &API{lambdaurl.Wrap(&api.Handler{Store: store, Registrar: keeper, Catalog: catalog.Embedded(), Account: env.Account, Region: env.Region,
 		TopicARN: env.AlertTopicARN, BucketARN: "arn:aws:s3:::" + env.ReportBucket, Now: time.Now, Log: log,
 		Caller: caller, MayWrite: func(*http.Request) bool { return mayWrite }})}

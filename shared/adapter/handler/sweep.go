@@ -28,17 +28,18 @@ func (h *Sweep) Handle(ctx context.Context) ([]track.SweepReport, error) {
 	var failed []error
 	var swept []enforce.Swept
 	changes := 0
-	for _, account := range h.Tracker.Accounts {
-		r, err := h.Tracker.Sweep(ctx, account)
+	tracker := h.Tracker.Squad(1)[0]
+	for _, s := range h.Tracker.Scopes() {
+		r, err := tracker.Sweep(ctx, s)
 		if err != nil {
-			h.Log.ErrorContext(ctx, "sweep failed", "account", account, "error", err)
+			h.Log.ErrorContext(ctx, "sweep failed", "account", s.Account, "region", s.Region, "error", err)
 			failed = append(failed, err)
 		} else {
-			swept = append(swept, enforce.Swept{Account: account, Corrected: r.Changes})
+			swept = append(swept, enforce.Swept{Account: s.Account, Corrected: r.Changes})
 		}
 		changes += r.Changes
 		reports = append(reports, r)
-		h.Log.InfoContext(ctx, "swept", "account", account, "instances", r.Instances, "changes", r.Changes, "released", r.Released, "took", r.Took.String())
+		h.Log.InfoContext(ctx, "swept", "account", s.Account, "region", s.Region, "instances", r.Instances, "changes", r.Changes, "released", r.Released, "took", r.Took.String())
 	}
 	failed = append(failed, enforce.Recover(ctx, h.Store, &ledger.BrakesCommitter{Store: h.Store, Now: h.Tracker.Now, Wait: h.Tracker.Backoff}, swept))
 	if err := errors.Join(failed...); err != nil {

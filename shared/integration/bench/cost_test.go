@@ -10,6 +10,7 @@ import (
 
 	"licenseguard/shared/integration/meter"
 	"licenseguard/shared/license"
+	"licenseguard/shared/track"
 )
 
 // TestCost counts what launches cost: in bursts, by fleet, and by how many
@@ -70,7 +71,7 @@ func (w *costWorld) start(n int) (started []license.Instance) {
 func (w *costWorld) fill(n int) {
 	w.Helper()
 	w.start(n)
-	report, err := w.function(w.cloud).Tracker.Sweep(w.Context(), account)
+	report, err := w.function(w.cloud).Tracker.Sweep(w.Context(), track.Scope{Account: account, Region: region})
 	w.must(err)
 	if report.Instances != n {
 		w.Fatalf("the fleet has %d instances, want %d", report.Instances, n)

@@ -23,7 +23,7 @@ import (
 // function is the handler of track as a process of its own has it.
 func (b *bench) function(observer track.Observer) *handler.Track {
 	return &handler.Track{Metrics: io.Discard, Tracker: &track.Tracker{
-		Store: dynamoledger.New(b.client, b.table), Observer: observer, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+		Store: dynamoledger.New(b.client, b.table), Observer: observer, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: b.clock.now, Log: slog.New(slog.DiscardHandler)}}
 }
 

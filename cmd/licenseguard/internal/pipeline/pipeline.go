@@ -98,7 +98,7 @@ func Open(o Options) (*Pipeline, error) {
 	p.Store = store
 	noWait := func(context.Context, time.Duration) error { return nil }
 	p.Tracker = &track.Tracker{Store: store, Documents: store, Observer: o.Fleet, DeadLetters: p, Catalog: catalog.Embedded(), Accounts: o.Accounts,
-		Region: o.Region, Now: o.Now, Wait: noWait, Log: o.Log}
+		Regions: []string{o.Region}, Now: o.Now, Wait: noWait, Log: o.Log}
 	p.track = handler.Track{Tracker: p.Tracker, Metrics: io.Discard}
 	p.sweep = handler.Sweep{Tracker: p.Tracker, Store: store, Log: o.Log, Metrics: io.Discard}
 	p.enforce = handler.Enforce{Log: o.Log, Metrics: io.Discard, Enforcer: &enforce.Enforcer{
