@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"licenseguard/cmd/internal/console"
+	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/config"
+	"licenseguard/shared/telemetry"
 	"licenseguard/shared/track"
 )
 
@@ -38,38 +41,93 @@ func sweep(ctx context.Context, name string, asJSON bool, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	reports, err := runSweep(ctx, lambda.NewFromConfig(c.aws), c.stack.Outputs[config.OutputSweepFunction])
+	progress := func(n, of int, r *track.SweepReport) { fmt.Fprintln(out, sweptLine(n, of, r)) }
+	if asJSON {
+		progress = func(int, int, *track.SweepReport) {}
+	}
+	reports, err := runSweep(ctx, lambda.NewFromConfig(c.aws), c.stack.Outputs[config.OutputSweepFunction], time.Now(), progress)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return console.JSON(out, reports)
+		err = console.JSON(out, reports)
 	}
-	for _, r := range reports {
-		fmt.Fprintf(out, "Swept account %s in %s: %d instances seen, %d changes of licenses, %d resources released.\n",
-			r.Account, r.Took.Round(time.Millisecond), r.Instances, r.Changes, r.Released)
+	if failed := incomplete(reports); failed > 0 {
+		err = errors.Join(err, fmt.Errorf("%d of %d accounts and Regions were not swept; what is on record of them stays", failed, len(reports)))
 	}
-	return nil
+	return err
 }
 
-// runSweep runs the function once: a try that seems lost may still be at work,
+func sweptLine(n, of int, r *track.SweepReport) string {
+	where := fmt.Sprintf("%d/%d account %s in %s", n, of, r.Account, r.Region)
+	if r.Error != "" {
+		return where + ": not swept: " + telemetry.Clean(r.Error, 400)
+	}
+	line := fmt.Sprintf("%s, %s: %d instances seen, %d changes of licenses, %d resources released", where, r.Took.Round(time.Millisecond), r.Instances, r.Changes, r.Released)
+	if lost := r.Drift.Total(); lost > 0 && !r.First {
+		line += fmt.Sprintf(", %d that no event told of", lost)
+	}
+	return line
+}
+
+func incomplete(reports []track.SweepReport) (n int) {
+	for i := range reports {
+		if reports[i].Error != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// sweepSeconds is how long a run takes up accounts and Regions before it tells of them.
+const sweepSeconds = 30
+
+// runSweep runs the function until everything was swept since an instant, and tells of each
+// account and Region.
+func runSweep(ctx context.Context, api invoker, function string, since time.Time, progress func(n, of int, r *track.SweepReport)) ([]track.SweepReport, error) {
+	var all []track.SweepReport
+	for {
+		answer, err := sweepSome(ctx, api, function, handler.SweepRequest{Since: since, Within: sweepSeconds})
+		if err != nil {
+			return all, err
+		}
+		of := len(all) + len(answer.Reports) + answer.Left
+		for i := range answer.Reports {
+			all = append(all, answer.Reports[i])
+			progress(len(all), of, &answer.Reports[i])
+		}
+		switch {
+		case answer.Left == 0:
+			return all, nil
+		case len(answer.Reports) == 0:
+			return all, fmt.Errorf("%d accounts and Regions are left: another run has them, or they take longer than a run may; see the log of %s", answer.Left, function)
+		}
+	}
+}
+
+// sweepSome runs the function once: a try that seems lost may still be at work,
 // and a second beside it would only cost.
-func runSweep(ctx context.Context, api invoker, function string) ([]track.SweepReport, error) {
-	once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
-	answer, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: []byte("{}")}, once)
+func sweepSome(ctx context.Context, api invoker, function string, request handler.SweepRequest) (found handler.SweepAnswer, err error) {
+	payload, err := json.Marshal(request)
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", function, err)
+		return found, err
+	}
+	once := func(o *lambda.Options) { o.RetryMaxAttempts = 1 }
+	answer, err := api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload}, once)
+	if err != nil {
+		return found, fmt.Errorf("run %s: %w", function, err)
 	}
 	if answer.FunctionError != nil {
 		var failure struct{ ErrorMessage string }
 		if err := json.Unmarshal(answer.Payload, &failure); err != nil || failure.ErrorMessage == "" {
 			failure.ErrorMessage = string(answer.Payload)
 		}
-		return nil, errors.New("the sweep failed: " + failure.ErrorMessage)
+		return found, errors.New("the sweep failed: " + failure.ErrorMessage)
 	}
-	var reports []track.SweepReport
-	if err := json.Unmarshal(answer.Payload, &reports); err != nil {
-		return nil, fmt.Errorf("the sweep answered %.200q: %w", answer.Payload, err)
+	decoder := json.NewDecoder(bytes.NewReader(answer.Payload))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&found); err != nil {
+		return found, fmt.Errorf("the sweep answered %.200q: %w", answer.Payload, err)
 	}
-	return reports, nil
+	return found, nil
 }

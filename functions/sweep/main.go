@@ -36,11 +36,23 @@ func wire(log *slog.Logger) (any, error) {
 	}
 	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionSweep), newEC2)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
-	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Tracker: &track.Tracker{
+	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Workers: workers, Timeout: timeout, Margin: margin, Tracker: &track.Tracker{
 		Store: store, Documents: store, Observer: ec2cloud.NewFleet(machines), Catalog: catalog.Embedded(),
 		Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
 	}}
-	return h.Handle, nil
+	if len(h.Tracker.Scopes()) > 1 { // the schedule comes more often then, for what the run before it left
+		h.Fresh = fresh
+	}
+	return h.Run, nil
 }
+
+// How many accounts and Regions are swept at a time, how long one may take, how long
+// one is left alone, and what must be left of Lambda's 15 minutes for another one.
+const (
+	workers = 4
+	timeout = 10 * time.Minute
+	fresh   = 50 * time.Minute
+	margin  = 2 * time.Minute
+)
 
 func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }

@@ -25,9 +25,16 @@ const (
 	MetricUnknownEvents   = "UnknownEvents"
 	MetricMalformedEvents = "MalformedEvents"
 	MetricDrift           = "Drift"
-	MetricStopsDone       = "StopsDone"
-	MetricStopsRefused    = "StopsRefused"
-	MetricAlertsSent      = "AlertsSent"
+	// MetricLostEvents counts what sweeps found and no event had told, beside the first
+	// sweep of an account and Region.
+	MetricLostEvents = "LostEvents"
+	// MetricUnreachable and MetricUnswept count the accounts and Regions that let nobody
+	// in, and those that a run of sweeps left for the next.
+	MetricUnreachable  = "Unreachable"
+	MetricUnswept      = "Unswept"
+	MetricStopsDone    = "StopsDone"
+	MetricStopsRefused = "StopsRefused"
+	MetricAlertsSent   = "AlertsSent"
 	// MetricEventAge is the time from an event to its commit, in milliseconds.
 	MetricEventAge = "EventAge"
 )

@@ -233,18 +233,20 @@ func (w *world) sweepRepairs(t *testing.T, ended string) {
 	_, err := w.ec2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{ended}})
 	w.must(err)
 	launched := w.run(nil)
-	var reports []struct{ Instances, Changes int }
-	w.sweepFn.invoke([]byte(sample(t, "schedule/tick")), &reports)
-	if len(reports) != 1 || reports[0].Changes == 0 {
-		t.Errorf("sweep reports %+v; want one with changes", reports)
+	var answer struct {
+		Reports []struct{ Instances, Changes int }
+	}
+	w.sweepFn.invoke([]byte(sample(t, "schedule/tick")), &answer)
+	if len(answer.Reports) != 1 || answer.Reports[0].Changes == 0 {
+		t.Errorf("sweep reports %+v; want one with changes", answer)
 	}
 	l := w.load(licenseID)
 	if e, _ := l.Find(license.NewResourceID(account, region, launched)); e == nil || e.Verdict != ledger.Covered || l.Totals.Running != 2 {
 		t.Errorf("after the sweep: %+v, totals %+v; want the new instance covered, 2 running", e, l.Totals)
 	}
-	w.sweepFn.invoke([]byte(sample(t, "schedule/tick")), &reports)
-	if len(reports) != 1 || reports[0].Changes != 0 {
-		t.Errorf("the second sweep reports %+v; want no changes", reports)
+	w.sweepFn.invoke([]byte(sample(t, "schedule/tick")), &answer)
+	if len(answer.Reports) != 1 || answer.Reports[0].Changes != 0 {
+		t.Errorf("the second sweep reports %+v; want no changes", answer)
 	}
 }
 

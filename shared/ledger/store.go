@@ -91,6 +91,7 @@ const (
 	ReportRuns         DocumentKind = "report-run"          // the last run of a generator; ids are the generators'
 	AssociationFailure DocumentKind = "association-failure" // ids begin with the license's
 	ImageOrigin        DocumentKind = "image-origin"        // from which image one was made; ids are REGION/AMI
+	Watched            DocumentKind = "watch"               // what sweeps saw of a scope; ids are ACCOUNT/REGION
 )
 
 // ErrNotFound says that there is no such license.

@@ -84,7 +84,7 @@ func (s *Sim) newBox(role string) *box {
 	now := func() time.Time { return s.now.Add(b.skew) }
 	store := ledgertest.Faulty(rivals{s.store, b}, func(op string) (before, after error) { return b.p.fault(op) })
 	b.tracker = &track.Tracker{Store: store, Observer: observer{b}, DeadLetters: graves{b}, Catalog: catalog.Embedded(), Accounts: s.accounts,
-		Regions: []string{home}, Now: now, Log: log,
+		Regions: s.regions, Now: now, Log: log,
 		Wait:    func(ctx context.Context, d time.Duration) error { return b.p.wait(ctx, d) },
 		Backoff: func(ctx context.Context, attempt int) error { return b.p.backoff(ctx, attempt) }}
 	b.track = handler.Track{Tracker: b.tracker, Metrics: io.Discard}

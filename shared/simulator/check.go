@@ -113,6 +113,7 @@ func (s *Sim) committed(before, after *ledger.License, c ledger.Commit) {
 	for _, a := range c.Change.Alerts {
 		s.alerts[a.ID] += 0
 	}
+	s.noteRace(after, c.Change)
 	for i := range c.Change.Deltas {
 		d := &c.Change.Deltas[i]
 		s.noteApproval(after, d)

@@ -17,7 +17,7 @@ const (
 	second  = "210987654321" // watched in some runs
 	foreign = "999999999999" // never watched
 	home    = "us-east-1"
-	abroad  = "eu-west-1" // not watched
+	abroad  = "eu-west-1" // watched in races only
 )
 
 // cloud is EC2 as it truly is, with what it was before.
@@ -76,9 +76,13 @@ const (
 	unknownType = "x9.huge"  // newer than the catalogue
 )
 
-// launch starts a new instance.
+// launch starts a new instance at home.
 func (c *cloud) launch(account string, in license.Instance, g *group) *machine {
-	in.ID = license.NewResourceID(account, home, instanceID(len(c.machines)))
+	return c.launchIn(track.Scope{Account: account, Region: home}, in, g)
+}
+
+func (c *cloud) launchIn(s track.Scope, in license.Instance, g *group) *machine {
+	in.ID = license.NewResourceID(s.Account, s.Region, instanceID(len(c.machines)))
 	if in.Tenancy == "" {
 		in.Tenancy = license.TenancyDefault
 	}
@@ -91,9 +95,11 @@ func (c *cloud) launch(account string, in license.Instance, g *group) *machine {
 
 func instanceID(n int) string { return fmt.Sprintf("i-%017x", n+1) }
 
-func (m *machine) account() string {
-	account, _, _ := m.in.ID.Parts()
-	return account
+func (m *machine) account() string { return m.scope().Account }
+
+func (m *machine) scope() track.Scope {
+	account, region, _ := m.in.ID.Parts()
+	return track.Scope{Account: account, Region: region}
 }
 
 func (c *cloud) up(m *machine) {
@@ -138,7 +144,7 @@ func (c *cloud) enter(m *machine, state license.State) {
 	}
 	c.remember(m)
 	c.sim.trace("cloud: %s is %s", m.in.ID.AWSID(), state)
-	c.sim.emit(letter{about: m.in.ID, state: state, launch: m.in.LaunchTime}, m.account(), home, stateEvent(m.in.ID.AWSID(), state))
+	c.sim.emit(letter{about: m.in.ID, state: state, launch: m.in.LaunchTime}, m.account(), m.scope().Region, stateEvent(m.in.ID.AWSID(), state))
 }
 
 func (c *cloud) remember(m *machine) {
@@ -215,10 +221,10 @@ func (o observer) Instances(_ context.Context, scope track.Scope, ids []string) 
 	p := o.b.p
 	err = p.describe("DescribeInstances", func() {
 		for _, id := range ids {
-			full := license.NewResourceID(scope.Account, home, id)
+			full := license.NewResourceID(scope.Account, scope.Region, id)
 			m := p.sim.cloud.byID[id]
 			delete(p.told, full)
-			if m == nil || m.account() != scope.Account {
+			if m == nil || m.scope() != scope {
 				p.missed[full]++
 				continue
 			}
@@ -243,7 +249,7 @@ func (o observer) EachInstances(_ context.Context, scope track.Scope, each func(
 		var page []license.Instance
 		err := p.describe("DescribeInstances (all)", func() {
 			for _, m := range c.machines[from:min(from+size, len(c.machines))] {
-				if m.account() != scope.Account {
+				if m.scope() != scope {
 					continue
 				}
 				if in, found, _ := c.tell(m, p); found {
@@ -269,8 +275,8 @@ func (o observer) Hosts(_ context.Context, scope track.Scope, ids []string) (out
 	p := o.b.p
 	err = p.describe("DescribeHosts", func() {
 		for _, h := range p.sim.cloud.hosts {
-			owner, _, _ := h.ID.Parts()
-			if owner == scope.Account && slices.Contains(ids, h.ID.AWSID()) && !(p.sim.faulty && p.sim.dice.chance(p.sim.profile.missing)) {
+			owner, region, _ := h.ID.Parts()
+			if owner == scope.Account && region == scope.Region && slices.Contains(ids, h.ID.AWSID()) && !(p.sim.faulty && p.sim.dice.chance(p.sim.profile.missing)) {
 				out = append(out, h)
 			}
 		}

@@ -32,7 +32,7 @@ func (s *Sim) body(inner, account, region string, at time.Time) string {
 
 // emit sends an event about a machine.
 func (c *cloud) emit(m *machine, inner string) {
-	c.sim.emit(letter{about: m.in.ID}, m.account(), home, inner)
+	c.sim.emit(letter{about: m.in.ID}, m.account(), m.scope().Region, inner)
 }
 
 // emit sends an event on its way: it may be lost, doubled, late, or days late.
@@ -41,7 +41,7 @@ func (s *Sim) emit(e letter, account, region, inner string) {
 	if s.faulty {
 		at = at.Add(s.dice.between(-s.profile.skew, s.profile.skew))
 	}
-	e.body, e.bad = s.body(inner, account, region, at), region != home || !slices.Contains(s.accounts, account)
+	e.body, e.bad = s.body(inner, account, region, at), !slices.Contains(s.regions, region) || !slices.Contains(s.accounts, account)
 	if s.faulty {
 		s.stats.Events++
 	}

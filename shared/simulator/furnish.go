@@ -19,7 +19,7 @@ func (s *Sim) furnish() {
 		s.addHosts(second, 1)
 	}
 	licenses := 1 + d.IntN(3)
-	if s.profile.hostile {
+	if s.profile.hostile || s.profile.race {
 		licenses = 1 + d.IntN(2)
 	}
 	for i := range licenses {
@@ -54,6 +54,12 @@ func (s *Sim) furnish() {
 			}
 		}
 		c.Associations = s.associations()
+		if s.profile.race {
+			c.Associations = []license.Association{{Kind: license.ByAMI, Value: s.images[i%2]}}
+			if c.Count != nil {
+				*c.Count, c.HardLimit = min(*c.Count, 6), true
+			}
+		}
 		if crowded && i == 0 {
 			c.Associations[0] = license.Association{Kind: license.ByAMI, Value: s.images[0]}
 		}

@@ -20,7 +20,7 @@ func (h hands) Look(_ context.Context, scope track.Scope, id string) (in license
 	p := h.b.p
 	err = p.describe("Look "+id, func() {
 		var of time.Time
-		if m := p.sim.cloud.byID[id]; m != nil && m.account() == scope.Account {
+		if m := p.sim.cloud.byID[id]; m != nil && m.scope() == scope {
 			in, found, of = p.sim.cloud.tell(m, p)
 			p.looked[m.in.ID], p.fresh[string(m.in.ID)] = of, true
 			p.shown[m.in.ID] = in
@@ -33,7 +33,7 @@ func (h hands) Tag(_ context.Context, scope track.Scope, id string, tags map[str
 	p := h.b.p
 	return p.do("Tag "+id, func() error {
 		m := p.sim.cloud.byID[id]
-		if m == nil || m.account() != scope.Account || m.in.State == license.Terminated {
+		if m == nil || m.scope() != scope || m.in.State == license.Terminated {
 			return fmt.Errorf("tag %s: %w", id, enforce.ErrGone)
 		}
 		for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -52,7 +52,7 @@ func (h hands) Stop(_ context.Context, scope track.Scope, id string) error {
 	return p.do("Stop "+id, func() error {
 		m := p.sim.cloud.byID[id]
 		switch {
-		case m == nil || m.account() != scope.Account || m.in.State == license.Terminated || m.in.State == license.ShuttingDown:
+		case m == nil || m.scope() != scope || m.in.State == license.Terminated || m.in.State == license.ShuttingDown:
 			return fmt.Errorf("stop %s: %w", id, enforce.ErrGone)
 		case m.in.State == license.Pending:
 			return fmt.Errorf("stop %s: %w", id, enforce.ErrNotYet)

@@ -23,6 +23,7 @@ type profile struct {
 	packed                                 bool          // the store keeps licenses as bytes
 	deaf                                   bool          // no event ever arrives
 	unswept                                bool          // no sweep helps
+	race                                   bool          // two accounts and Regions launch at once
 	hostile                                bool          // short, with little but what enforcement has to do with
 }
 
@@ -37,6 +38,9 @@ const (
 	// people, tenants and faults do all they can to have the wrong instance stopped.
 	// Nothing is published: only what is done to instances matters.
 	Hostile = "hostile"
+	// Race has two accounts in two Regions that launch at the same moments from one
+	// small pool, and end what they launched.
+	Race = "race"
 )
 
 func newProfile(d dice, name string) profile {
@@ -69,6 +73,8 @@ func newProfile(d dice, name string) profile {
 	switch name {
 	case Hostile:
 		p.hostile, p.packed, p.batch = true, false, 20
+	case Race:
+		p.race, p.conflict, p.batch, p.held = true, pick(d, 0, 0.3, 0.7), pick(d, 1, 3, 20), 0
 	case AllEventsLost:
 		p.deaf, p.tickLost, p.factsLost = true, 1, 0
 	case Harsh:

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Seed    uint64
 	Trace   bool   // keep the trace, not only its hash
-	Profile string // AllEventsLost, Harsh, Hostile, or "" for what the seed says
+	Profile string // AllEventsLost, Harsh, Hostile, Race, or "" for what the seed says
 }
 
 // Result of a run.
@@ -40,6 +40,8 @@ type Stats struct {
 	Started                                         int // by an undo
 	Planned, Approved, Moved                        int // plans made, answers approved, plans refused
 	Holds, Resumed, Exempted, Undone                int
+	Bursts                                          int // of launches in two accounts at once
+	WonHere, WonThere, LostHere, LostThere          int // the last licenses, by the first account and by the second
 	Alerts, Repeated, Overlapped                    int // sent; of these sent before; of those by two deliveries at once
 }
 
@@ -69,6 +71,7 @@ type Sim struct {
 	late          []letter
 	archive       map[string]string
 	accounts      []string // that are watched
+	regions       []string
 	images        []string
 	templates     []string
 	factsWereLost bool
@@ -91,8 +94,11 @@ func newSim(o Options) *Sim {
 		images:    []string{"ami-0000000000000000a", "ami-0000000000000000b", "ami-0000000000000000c"},
 		templates: []string{"lt-0000000000000000a", "lt-0000000000000000b"}, checks: newChecks()}
 	s.profile = newProfile(s.dice, o.Profile)
-	s.accounts = []string{account}
-	if s.dice.chance(0.3) {
+	s.accounts, s.regions = []string{account}, []string{home}
+	switch {
+	case s.profile.race:
+		s.accounts, s.regions = append(s.accounts, second), append(s.regions, abroad)
+	case s.dice.chance(0.3):
 		s.accounts = append(s.accounts, second)
 	}
 	s.cloud = &cloud{sim: s, byID: make(map[string]*machine)}
@@ -199,7 +205,11 @@ func (s *Sim) play() {
 	if s.profile.hostile {
 		end = s.now.Add(s.dice.between(4*time.Minute, 12*time.Minute))
 	}
-	s.schedule(end)
+	if s.profile.race {
+		s.scheduleRace(end)
+	} else {
+		s.schedule(end)
+	}
 	s.advance(end)
 	if len(s.violations) > 0 {
 		return

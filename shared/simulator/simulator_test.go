@@ -146,6 +146,32 @@ func TestHostile(t *testing.T) {
 	})
 }
 
+// TestRace: two accounts in two Regions launch from one small pool at the same
+// moments, their events arrive in any order, and several functions commit against each
+// other. At no commit is more covered than there is, or a license free that
+// somebody who fits waits for; each account gets the last one in some runs, and does
+// not in others.
+func TestRace(t *testing.T) {
+	t.Parallel()
+	last := uint64(1000)
+	if os.Getenv("CI") == "true" {
+		last = 10_000
+	}
+	play(t, Race, last, func(sum Stats) {
+		for _, happened := range []struct {
+			what string
+			n    int
+		}{
+			{"bursts", sum.Bursts}, {"races won by the first account", sum.WonHere}, {"races won by the second", sum.WonThere},
+			{"races lost by the first account", sum.LostHere}, {"races lost by the second", sum.LostThere}, {"commits refused", sum.Refused}, {"crashes", sum.Crashes},
+		} {
+			if happened.n == 0 {
+				t.Errorf("no %s in all runs: it is no race", happened.what)
+			}
+		}
+	})
+}
+
 // play runs a named profile.
 func play(t *testing.T, profile string, last uint64, check func(Stats)) {
 	t.Helper()

@@ -85,7 +85,7 @@ func (s *Sim) recount(l *ledger.License) {
 		case c.CountingType == license.CountVCPU:
 			want[in.ID] = size.vcpus
 		case in.HostID != "":
-			want[license.NewResourceID(m.account(), home, in.HostID)] = hostUnits(c)
+			want[license.NewResourceID(m.account(), m.scope().Region, in.HostID)] = hostUnits(c)
 		case c.CountingType == license.CountSocket:
 			want[in.ID] = 2
 		case in.CPUOptions.Known():

@@ -39,7 +39,7 @@ func (d *Drift) note(before, after *ledger.Facts, had bool, observed time.Time) 
 		d.Started++
 	case halted(now.State) && !halted(was.State):
 		d.Ended++
-	case moved(*now, *was):
+	case altered(*now, *was):
 		d.Changed++
 	}
 }
@@ -47,8 +47,8 @@ func (d *Drift) note(before, after *ledger.Facts, had bool, observed time.Time) 
 // halted reports whether an instance of this state does not run any more.
 func halted(s license.State) bool { return s.Rank() > license.Running.Rank() }
 
-// moved reports whether EC2 tells something else of an instance; its ancestry is ours.
-func moved(now, was license.Instance) bool {
+// altered reports whether EC2 tells something else of an instance; its ancestry is ours.
+func altered(now, was license.Instance) bool {
 	now.Ancestry, now.TypeFacts = was.Ancestry, was.TypeFacts
 	return !reflect.DeepEqual(now, was)
 }

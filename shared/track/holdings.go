@@ -17,6 +17,9 @@ type holdings struct {
 	read  time.Time // when the reading began
 	known bool
 	of    map[Scope][]holding
+
+	many  bool // scopes are to be swept
+	shelf shelf
 }
 
 // holding is one member of a license that has not ended.
@@ -108,7 +111,7 @@ func (t *Tracker) stillHeld(ctx context.Context, some []holding) ([]holding, err
 // Squad returns trackers that may sweep at the same time, each another scope. They share
 // what is read once for all of them, so a squad is for one run of sweeps.
 func (t *Tracker) Squad(n int) []*Tracker {
-	shared := new(holdings)
+	shared := &holdings{many: len(t.Scopes()) > 1}
 	squad := make([]*Tracker, n)
 	for i := range squad {
 		one := *t

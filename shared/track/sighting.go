@@ -313,12 +313,15 @@ func (t *Tracker) fold(ctx context.Context, claims map[string][]ledger.Claim, r 
 }
 
 func (t *Tracker) foldOne(ctx context.Context, id string, claims []ledger.Claim, r *recordings) error {
-	l, err := t.Store.Load(ctx, id)
+	l, err := t.load(ctx, id)
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(claims, func(a, b ledger.Claim) int { return a.Generation.Launch.Compare(b.Generation.Launch) })
 	changes, err := t.committer().Claim(ctx, l, claims)
 	r.changes += changes
+	if changes > 0 || err != nil {
+		t.moved(id)
+	}
 	return err
 }

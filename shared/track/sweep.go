@@ -23,6 +23,10 @@ type SweepReport struct {
 	Changes   int // commits that changed a license
 	Drift     Drift
 	Took      time.Duration
+	First     bool   `json:",omitempty"` // nothing was known of it before: its drift is no loss
+	Error     string `json:",omitempty"` // why it is not complete, and nothing missing was released
+	// Unreachable: nobody was let in; what is on record stays.
+	Unreachable bool `json:",omitempty"`
 }
 
 // Sweep observes everything in one account and Region and repairs the ledger. A resource
