@@ -53,6 +53,7 @@ func examine(ctx context.Context, name string, asJSON bool, wait time.Duration, 
 		Topic:          sns.NewFromConfig(c.aws),
 		Trails:         cloudtrail.NewFromConfig(c.aws),
 		Metrics:        cloudwatch.NewFromConfig(c.aws),
+		Ledger:         c.ledger(),
 	}, doctor.Patience{Now: time.Now, Wait: wait})
 	if asJSON {
 		err = console.JSON(out, findings)

@@ -1,13 +1,38 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"licenseguard/cmd/internal/console"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/snapshot"
+	"licenseguard/shared/track"
 )
+
+// marked is a position with what of it nobody can look at.
+type marked struct {
+	snapshot.Position
+	Unconfirmed []snapshot.Unconfirmed `json:",omitempty"`
+}
+
+// mark adds to the positions what sweeps left behind of accounts and Regions that they
+// do not see.
+func mark(ctx context.Context, store ledger.Documents, all everything) ([]marked, error) {
+	watches, err := track.Watches(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	unconfirmed := track.Unconfirmed(watches)
+	out := make([]marked, len(all.positions))
+	for i := range all.positions {
+		out[i] = marked{all.positions[i], snapshot.UnconfirmedOf(all.licenses[i], unconfirmed)}
+	}
+	return out, nil
+}
 
 func positionCommand() *cobra.Command {
 	var r reader
@@ -31,10 +56,17 @@ func positionCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				marked, err := mark(c.Context(), store, all)
+				if err != nil {
+					return err
+				}
 				if r.json {
-					return console.JSON(c.OutOrStdout(), all.positions)
+					return console.JSON(c.OutOrStdout(), marked)
 				}
 				console.Positions(c.OutOrStdout(), all.positions)
+				for _, m := range marked {
+					console.Unconfirmed(c.OutOrStdout(), m.Name, m.Unconfirmed)
+				}
 				return nil
 			})
 		},

@@ -6,6 +6,7 @@ import (
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/track"
 )
 
 // TestSweepOfEC2KeepsTheRest: a listing of instances says nothing of managed nodes
@@ -28,7 +29,7 @@ func TestSweepOfEC2KeepsTheRest(t *testing.T) {
 	}
 	f.want("associated", 8)
 	f.now = f.now.Add(24 * 60 * 60 * 1e9)
-	if _, err := f.Sweep(ctx, account); err != nil {
+	if _, err := f.Sweep(ctx, track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	f.want("after a sweep that lists no instance", 8)

@@ -33,6 +33,14 @@ type Watch struct {
 // Scope is the account and Region.
 func (w *Watch) Scope() Scope { return Scope{Account: w.Account, Region: w.Region} }
 
+// Why says in words why the scope is not confirmed.
+func (w *Watch) Why() string {
+	if w.Error != "" {
+		return w.Error
+	}
+	return "it is swept no more: it is not watched any longer, or each run of sweeps ends before its turn"
+}
+
 // Watches returns what sweeps left behind, in the order of account and Region.
 func Watches(ctx context.Context, documents ledger.Documents) ([]Watch, error) {
 	found, err := documents.Documents(ctx, ledger.Watched, "")

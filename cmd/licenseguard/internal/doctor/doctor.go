@@ -10,6 +10,7 @@ import (
 
 	"licenseguard/cmd/licenseguard/internal/deployment"
 	"licenseguard/shared/config"
+	"licenseguard/shared/ledger"
 )
 
 // Finding is what one check found. Do says what to do about it, when it is not OK.
@@ -29,6 +30,7 @@ type Services struct {
 	Topic          Topic
 	Trails         Trails
 	Metrics        Metrics
+	Ledger         ledger.Documents
 }
 
 // Patience is how long to wait for what takes a while to show: the metrics of
@@ -46,7 +48,8 @@ func Examine(ctx context.Context, s deployment.Stack, with Services, p Patience)
 	findings = append(findings, functions(ctx, with.Functions, s)...)
 	findings = append(findings, rules(ctx, with.CloudFormation, with.Rules, s)...)
 	findings = append(findings, deadLetters(ctx, with.Queues, s)...)
-	return append(findings, lastSweep(ctx, with.Metrics, p))
+	findings = append(findings, lastSweep(ctx, with.Metrics, p))
+	return append(findings, accounts(ctx, with.Ledger)...)
 }
 
 // Missing counts the findings that are not OK.

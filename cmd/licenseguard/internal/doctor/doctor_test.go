@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -25,6 +26,8 @@ import (
 	"licenseguard/cmd/licenseguard/internal/deployment"
 	"licenseguard/cmd/licenseguard/internal/doctor"
 	"licenseguard/shared/config"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/track"
 )
 
 var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -33,6 +36,7 @@ var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 type account struct {
 	deployment.CloudFormation
 
+	watches       []track.Watch
 	subscriptions []string // ARNs
 	trail         cloudtrailtypes.Trail
 	logging       bool
@@ -61,6 +65,8 @@ func healthy() *account {
 		rule:          eventbridgetypes.RuleStateEnabled,
 		swept:         start.Add(-time.Hour),
 		now:           start,
+		watches: []track.Watch{{Account: "123456789012", Region: "us-east-1", Complete: start.Add(-time.Hour), Instances: 5, Drift: track.Drift{Started: 2, Changed: 1}},
+			{Account: "222222222222", Region: "eu-west-1", Complete: start.Add(-time.Hour), Instances: 2, Drift: track.Drift{Ended: 4}}},
 	}
 }
 
@@ -133,12 +139,31 @@ func (a *account) GetMetricStatistics(_ context.Context, in *cloudwatch.GetMetri
 	return &out, a.err
 }
 
+// left is what sweeps left behind.
+type left struct {
+	documents
+	a *account
+}
+
+type documents interface{ ledger.Documents }
+
+func (l left) Documents(_ context.Context, kind ledger.DocumentKind, _ string) (out []ledger.Document, err error) {
+	for _, w := range l.a.watches {
+		data, err := json.Marshal(w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ledger.Document{Kind: kind, ID: w.Account + "/" + w.Region, Revision: 1, Data: data})
+	}
+	return out, l.a.err
+}
+
 func (a *account) examine(ctx context.Context, wait time.Duration) []doctor.Finding {
 	s := deployment.Stack{Name: "Licenseguard", Account: "123456789012", Region: "us-east-1", Outputs: map[string]string{}}
 	for _, name := range config.Outputs() {
 		s.Outputs[name] = name
 	}
-	services := doctor.Services{CloudFormation: a, Functions: a, Rules: a, Queues: a, Topic: a, Trails: a, Metrics: a}
+	services := doctor.Services{CloudFormation: a, Functions: a, Rules: a, Queues: a, Topic: a, Trails: a, Metrics: a, Ledger: left{a: a}}
 	return doctor.Examine(ctx, s, services, doctor.Patience{
 		Now: func() time.Time { return a.now }, Wait: wait,
 		Sleep: func(_ context.Context, d time.Duration) error { a.now = a.now.Add(d); return nil },
@@ -148,8 +173,11 @@ func (a *account) examine(ctx context.Context, wait time.Duration) []doctor.Find
 func TestNothingIsMissing(t *testing.T) {
 	t.Parallel()
 	findings := healthy().examine(t.Context(), 0)
-	if len(findings) != 6 || doctor.Missing(findings) != 0 {
+	if len(findings) != 7 || doctor.Missing(findings) != 0 {
 		t.Errorf("got %+v", findings)
+	}
+	if got, want := findings[6].Found, "of 7 instances the last sweeps found 2 starts, 4 ends and 1 changes"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -161,20 +189,26 @@ func TestWhatIsMissing(t *testing.T) {
 		do          string
 		lines       int
 	}{
-		"mail not confirmed":  {func(a *account) { a.subscriptions = append(a.subscriptions, "PendingConfirmation") }, "alerts", "not confirmed: ops@example.com", "open the link", 1},
-		"nobody subscribed":   {func(a *account) { a.subscriptions = nil }, "alerts", "nobody", "emails=", 1},
-		"trail elsewhere":     {func(a *account) { a.trail.IsMultiRegionTrail = nil }, "CloudTrail", "no trail covers us-east-1", "make a trail", 1},
-		"trail stopped":       {func(a *account) { a.logging = false }, "CloudTrail", "all does not log", "start-logging", 1},
-		"reads only":          {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeReadOnly, true) }, "CloudTrail", "no write management events", "make a trail", 1},
-		"data events only":    {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeAll, false) }, "CloudTrail", "no write", "make a trail", 1},
-		"advanced, data":      {func(a *account) { a.selectors = advanced("eventCategory", "Data") }, "CloudTrail", "no write", "make a trail", 1},
-		"advanced, reads":     {func(a *account) { a.selectors = advanced("eventCategory", "Management", "readOnly", "true") }, "CloudTrail", "no write", "make a trail", 1},
-		"functions failed":    {func(a *account) { a.state = lambdatypes.StateFailed }, "functions", "Function is Failed", "deploy", 7},
-		"update failed":       {func(a *account) { a.update = lambdatypes.LastUpdateStatusFailed }, "functions", "was not updated", "deploy", 7},
-		"mapping disabled":    {func(a *account) { a.source = "Disabled" }, "functions", "does not read arn:aws:sqs", "--enabled --uuid uuid-1", 7},
-		"tick disabled":       {func(a *account) { a.rule = eventbridgetypes.RuleStateDisabled }, "event rules", "tick", "enable-rule", 1},
-		"dead letters":        {func(a *account) { a.dead = map[string]string{config.OutputAlertDLQURL: "3"} }, "dead letters", "the alert queue holds 3", "runbook.md#alert-dead-letters", 1},
-		"no sweep for a day":  {func(a *account) { a.swept = start.AddDate(0, 0, -1) }, "sweep", "no success in the last 3h", "licenseguard sweep", 1},
+		"mail not confirmed": {func(a *account) { a.subscriptions = append(a.subscriptions, "PendingConfirmation") }, "alerts", "not confirmed: ops@example.com", "open the link", 1},
+		"nobody subscribed":  {func(a *account) { a.subscriptions = nil }, "alerts", "nobody", "emails=", 1},
+		"trail elsewhere":    {func(a *account) { a.trail.IsMultiRegionTrail = nil }, "CloudTrail", "no trail covers us-east-1", "make a trail", 1},
+		"trail stopped":      {func(a *account) { a.logging = false }, "CloudTrail", "all does not log", "start-logging", 1},
+		"reads only":         {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeReadOnly, true) }, "CloudTrail", "no write management events", "make a trail", 1},
+		"data events only":   {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeAll, false) }, "CloudTrail", "no write", "make a trail", 1},
+		"advanced, data":     {func(a *account) { a.selectors = advanced("eventCategory", "Data") }, "CloudTrail", "no write", "make a trail", 1},
+		"advanced, reads":    {func(a *account) { a.selectors = advanced("eventCategory", "Management", "readOnly", "true") }, "CloudTrail", "no write", "make a trail", 1},
+		"functions failed":   {func(a *account) { a.state = lambdatypes.StateFailed }, "functions", "Function is Failed", "deploy", 7},
+		"update failed":      {func(a *account) { a.update = lambdatypes.LastUpdateStatusFailed }, "functions", "was not updated", "deploy", 7},
+		"mapping disabled":   {func(a *account) { a.source = "Disabled" }, "functions", "does not read arn:aws:sqs", "--enabled --uuid uuid-1", 7},
+		"tick disabled":      {func(a *account) { a.rule = eventbridgetypes.RuleStateDisabled }, "event rules", "tick", "enable-rule", 1},
+		"dead letters":       {func(a *account) { a.dead = map[string]string{config.OutputAlertDLQURL: "3"} }, "dead letters", "the alert queue holds 3", "runbook.md#alert-dead-letters", 1},
+		"no sweep for a day": {func(a *account) { a.swept = start.AddDate(0, 0, -1) }, "sweep", "no success in the last 3h", "licenseguard sweep", 1},
+		"an account is closed": {func(a *account) { a.watches[1].Failing, a.watches[1].Error = start, "take the role: no" }, "accounts",
+			"222222222222 in eu-west-1 is not seen since 2026-03-02 08:00 UTC: take the role: no", "docs/accounts.md", 1},
+		"an account has left": {func(a *account) { a.watches[1].Complete = start.AddDate(0, 0, -2) }, "accounts", "not seen since 2026-02-28 09:00 UTC: it is swept no more", "docs/accounts.md", 1},
+		"never let in": {func(a *account) {
+			a.watches[1].Complete, a.watches[1].Failing, a.watches[1].Error = time.Time{}, start, "no"
+		}, "accounts", "is never seen: no", "docs/accounts.md", 1},
 		"metric not yet here": {func(a *account) { a.visible = start.Add(time.Minute) }, "sweep", "no success", "some minutes later", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
