@@ -21,7 +21,7 @@ type Change struct {
 	Expiry   time.Time `json:",omitzero"`
 	Revision int64
 	Recorded time.Time
-	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "deleted", "approval", "due" for the clock; of brakes what was done
+	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "deleted", "approval", "due" for the clock; which host failed, when its licenses moved; of brakes what was done
 	By       string  `json:",omitempty"`
 	Deltas   []Delta `json:",omitempty"`
 	Alerts   []Alert `json:",omitempty"`

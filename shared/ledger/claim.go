@@ -22,8 +22,13 @@ func (f *folder) claim(c *Claim) {
 	}
 	updated := *m
 	f.update(&updated, c)
+	if f.recovered(e, &updated, c) {
+		i = f.replace(i, c)
+		e = &f.l.Entries[i]
+		m = e.member(id)
+	}
 	elsewhere := !c.Gone && f.consumer(c) != e.Resource
-	if elsewhere && updated.Consuming(&f.rules) {
+	if elsewhere && updated.Consuming(&f.rules) && !f.replaced(e, c) {
 		// It moved: to another host, on or off one. While it consumes nothing it
 		// stays here, where its fence is.
 		was := *m

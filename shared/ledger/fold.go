@@ -26,6 +26,7 @@ type Batch struct {
 type Claim struct {
 	Instance    license.Instance
 	Host        license.Host // of the instance's Dedicated Host, where it has one
+	Left        license.Host // the host on which the license held it, where that was another, as AWS describes it now
 	Generation  Generation
 	Gone        bool          // AWS does not know the instance any more
 	Held        *license.Held // how the configuration applies to it; nil: it does not

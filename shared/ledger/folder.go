@@ -114,6 +114,19 @@ func (f *folder) enter(i int) {
 	f.weight += e.weight()
 }
 
+// reindex makes the index anew, with room for the claims that are left.
+func (f *folder) reindex() {
+	ids := 2 * len(f.ordered)
+	for i := range f.l.Entries {
+		ids += 1 + len(f.l.Entries[i].Members)
+	}
+	f.index.reset(ids)
+	f.weight = 0
+	for i := range f.l.Entries {
+		f.enter(i)
+	}
+}
+
 func (f *folder) useRules() {
 	f.rules, f.version = f.l.Configuration.RulesAt(f.now)
 	f.limit, f.limited = f.l.Configuration.CountAt(f.now)

@@ -285,3 +285,179 @@ func TestHostsFillPagesSooner(t *testing.T) {
 	same(t, "whatever they carry", 5, w.l.Pages)
 	same(t, "cores", int64(40*48), w.l.Totals.Covered)
 }
+
+// left says which host the license held the instance on, and in which state that is now.
+func left(n int, state string) option {
+	return func(c *ledger.Claim) { c.Left = license.Host{ID: hostResource(n), Family: "m5", State: state} }
+}
+
+// onFailed places the instance on a host that AWS gave up.
+func onFailed(n int) option {
+	return func(c *ledger.Claim) {
+		on(n)(c)
+		c.Host.State = "under-assessment"
+	}
+}
+
+// carried is a license of so many cores with 90 days of affinity, and a host of 48 cores
+// that carries twenty instances since an hour after t0.
+func carried(t *testing.T, count int64) (w *world, at time.Time) {
+	t.Helper()
+	w = newWorld(t, affinity("90", count)).after(time.Hour)
+	at = w.now
+	for n := 1; n <= 20; n++ {
+		w.see(w.launched(n, at, on(1)))
+		same(t, "cores", ledger.Totals{Running: 48, Covered: 48, Hosts: 48}, w.l.Totals)
+	}
+	return w, at
+}
+
+// TestHostRecovery: at each step of the way to the replacement, in whatever order its
+// instances come, restarted or not, a host is counted once, nothing is over the count,
+// and the days of its affinity go on.
+func TestHostRecovery(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	assigned := t0.Add(time.Hour)
+	once := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
+	for _, test := range []struct {
+		name     string
+		state    string
+		restarts bool // by host recovery; host maintenance moves live
+	}{{"recovery", "under-assessment", true}, {"maintenance", "permanent-failure", false}, {"released since", "released-permanent-failure", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w, at := carried(t, 48)
+			w.after(30 * day)
+			for n := 20; n >= 1; n-- {
+				launch := at
+				if test.restarts {
+					launch = w.now
+				}
+				r := w.see(w.launched(n, launch, on(2), left(1, test.state)))
+				same(t, "once, at every step", once, w.l.Totals)
+				same(t, "and nobody is answered", []int{}, w.wanted())
+				reason := "host " + hostID(1) + " failed (" + test.state + "): its licenses moved to " + hostID(2)
+				if n == 20 && r.Change.Reason != reason {
+					t.Errorf("reason %q, want %q", r.Change.Reason, reason)
+				}
+				w.after(time.Minute)
+			}
+			e, _ := w.member(7)
+			same(t, "the replacement has the assignment", assigned, e.Assigned)
+			same(t, "and the place", at, e.First)
+			same(t, "alerts", []string{"threshold 100"}, w.raised())
+			var last []ledger.Claim
+			for n := 1; n <= 20; n++ {
+				_, m := w.member(n)
+				last = append(last, w.launched(n, m.Generation.Launch, on(2), in(license.Terminated), happened(w.now)))
+			}
+			w.see(last...)
+			bound := ledger.Totals{Affinity: 48, Covered: 48, Hosts: 48}
+			same(t, "bound to the replacement", bound, w.l.Totals)
+			same(t, "until", assigned.Add(90*day), w.l.Due)
+			w.now = assigned.Add(90*day - time.Millisecond)
+			w.fold(ledger.Batch{})
+			same(t, "an instant before the end", bound, w.l.Totals)
+			w.now = assigned.Add(90 * day)
+			w.fold(ledger.Batch{})
+			same(t, "at the end", ledger.Totals{}, w.l.Totals)
+		})
+	}
+}
+
+// TestHostRecoveryDeltas: the change log tells that the failed host gave its licenses,
+// and that the replacement got them, each once.
+func TestHostRecoveryDeltas(t *testing.T) {
+	t.Parallel()
+	w, at := carried(t, 48)
+	r := w.after(time.Hour).see(w.launched(3, at, on(2), left(1, "under-assessment")))
+	gave, got := 0, 0
+	for _, d := range r.Change.Deltas {
+		switch {
+		case d.Resource == hostResource(1) && d.From == ledger.Covered && d.To == ledger.Released && d.Before == 48 && d.Licenses == 0:
+			gave++
+		case d.Resource == hostResource(2) && d.To == ledger.Covered && d.Before == 0 && d.Licenses == 48:
+			got++
+		default:
+			t.Errorf("delta %+v", d)
+		}
+	}
+	same(t, "of each instance", []int{20, 20}, []int{gave, got})
+}
+
+// TestHostRecoveryOutOfOrder: what comes late or twice, and what AWS says too late,
+// leaves the host counted once in the end, and what is no recovery is none.
+func TestHostRecoveryOutOfOrder(t *testing.T) {
+	t.Parallel()
+	once := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
+	both := func(covered int64) ledger.Totals {
+		return ledger.Totals{Running: 96, Covered: covered, Over: 96 - covered, Hosts: 96}
+	}
+	t.Run("an instance that has not moved yet stays with the licenses", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 48)
+		w.after(time.Hour).see(w.launched(1, at, on(2), left(1, "under-assessment")))
+		w.after(time.Minute).see(w.launched(2, at, onFailed(1)), w.launched(3, at, onFailed(1), in(license.Stopped)))
+		same(t, "once", once, w.l.Totals)
+		e, _ := w.member(2)
+		same(t, "with the others", hostResource(2), e.Resource)
+	})
+	t.Run("an older look at the host before its failure changes nothing", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 48)
+		w.after(time.Hour).see(w.launched(1, at, on(2), left(1, "under-assessment")))
+		late := w.launched(2, at, on(1), observedAt(w.now.Add(-time.Minute)))
+		w.after(time.Second)
+		if r := w.see(late, w.launched(1, at, on(2), left(1, "under-assessment"), observedAt(w.now.Add(-time.Second)))); r.Change != nil {
+			t.Errorf("changes %+v", r.Change)
+		}
+	})
+	t.Run("AWS calls the host failed only after the first has moved", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 48)
+		w.after(time.Hour).see(w.launched(1, at, on(2), left(1, "available")))
+		same(t, "both count", both(48), w.l.Totals)
+		w.after(time.Minute).see(w.launched(2, at, on(2), left(1, "under-assessment")))
+		same(t, "once", once, w.l.Totals)
+		e, _ := w.member(1)
+		same(t, "since the first assignment", at, e.Assigned)
+		same(t, "answers", []int{}, w.wanted())
+	})
+	t.Run("a person moves an instance: both count, and the old one stays bound", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 96)
+		for n := 1; n <= 20; n++ {
+			w.after(time.Minute).see(w.launched(n, w.now, on(2), left(1, "available")))
+		}
+		same(t, "bound and used", ledger.Totals{Running: 48, Affinity: 48, Covered: 96, Hosts: 96}, w.l.Totals)
+		same(t, "until", at.Add(90*24*time.Hour), w.l.Due)
+		e, _ := w.member(20)
+		if !e.Assigned.After(at) {
+			t.Errorf("the new host is assigned at %s", e.Assigned)
+		}
+	})
+	t.Run("off a failed host to none", func(t *testing.T) {
+		t.Parallel()
+		w, _ := carried(t, 96)
+		w.after(time.Hour).see(w.launched(1, w.now, left(1, "permanent-failure")))
+		same(t, "its own core counts beside the host", ledger.Totals{Running: 49, Covered: 49, Hosts: 48, Instances: 1}, w.l.Totals)
+	})
+	t.Run("a larger replacement finds room in the old place", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 64)
+		larger := func(c *ledger.Claim) { on(2)(c); c.Host.Cores = 64 }
+		w.after(time.Hour).see(w.launched(1, at, larger, left(1, "under-assessment")))
+		same(t, "as large as it is", ledger.Totals{Running: 64, Covered: 64, Hosts: 64}, w.l.Totals)
+	})
+	t.Run("the failed host was over the count", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 48)
+		w.amend(func(c *license.Configuration) { c.Count = licenses(47) })
+		w.after(time.Hour).see(w.launched(1, at, on(2), left(1, "under-assessment")))
+		same(t, "so is the replacement", ledger.Totals{Running: 48, Over: 48, Hosts: 48}, w.l.Totals)
+		e, m := w.member(1)
+		same(t, "by the same cause", ledger.ByChange, m.Cause)
+		same(t, "and bound it is not", time.Time{}, e.Assigned)
+	})
+}

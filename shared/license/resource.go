@@ -191,6 +191,19 @@ type Host struct {
 	Tags    map[string]string
 }
 
+// Failed reports whether AWS gave the host's hardware up: it is being assessed, and its
+// instances are restarted elsewhere (host recovery), or it is to be retired, and they
+// are moved (host maintenance; EC2 user guide, 2026). A host that is merely released
+// did not fail.
+func (h Host) Failed() bool {
+	switch h.State {
+	case "under-assessment", "permanent-failure", "released-permanent-failure":
+		return true
+	default:
+		return false
+	}
+}
+
 // Tag keys with which AWS services mark instances that belong to them, and two
 // of ours.
 const (
