@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +42,8 @@ type explanation struct {
 	Why         []string // of the verdict, in words
 	Answer      string   `json:",omitempty"`
 	Machine     string
-	Since       time.Time `json:",omitzero"` // of the association
+	Since       time.Time `json:",omitzero"`  // of the association
+	Recovered   []string  `json:",omitempty"` // which hosts the consuming one took the place of
 	EventID     string    `json:",omitempty"`
 	LaunchedBy  string    `json:",omitempty"`
 	FirstSeen   time.Time `json:",omitzero"`
@@ -73,6 +75,10 @@ func explain(c *cobra.Command, r *reader, store opened, resource string) error {
 	if err != nil {
 		return err
 	}
+	recoveries, err := recoveries(c.Context(), store)
+	if err != nil {
+		return err
+	}
 	found := []explanation{}
 	for _, l := range all.licenses {
 		for i := range l.Entries {
@@ -92,10 +98,18 @@ func explain(c *cobra.Command, r *reader, store opened, resource string) error {
 			}
 		}
 	}
+	for i := range found {
+		found[i].Recovered = recoveredOnto(recoveries, found[i].Resource)
+	}
 	if r.json {
 		return console.JSON(out, found)
 	}
 	if len(found) == 0 {
+		for _, r := range recoveries {
+			if named(r.From) {
+				fmt.Fprintf(out, "It failed (%s); its licenses moved to %s, as seen %s.\n", r.State, r.To.AWSID(), stamp(r.Seen))
+			}
+		}
 		return explainUnheld(c.Context(), store, named, resource, len(all.licenses), out)
 	}
 	for i, e := range found {
@@ -174,6 +188,30 @@ func explainBound(l *ledger.License, e *ledger.Entry, now time.Time) explanation
 	x.Association = ""
 	x.Why = append(x.Why, fmt.Sprintf("No instance uses it; a rule binds its licenses to it until %s.", stamp(e.AffinityUntil)))
 	return x
+}
+
+// recoveries returns the failures of hosts on record.
+func recoveries(ctx context.Context, store ledger.Documents) ([]ledger.Recovery, error) {
+	documents, err := store.Documents(ctx, ledger.HostRecovery, "")
+	if err != nil {
+		return nil, fmt.Errorf("read the recoveries of hosts: %w", err)
+	}
+	out := make([]ledger.Recovery, len(documents))
+	for i, d := range documents {
+		if err := json.Unmarshal(d.Data, &out[i]); err != nil {
+			return nil, fmt.Errorf("read the recovery %s: %w", d.ID, err)
+		}
+	}
+	return out, nil
+}
+
+func recoveredOnto(recoveries []ledger.Recovery, host string) (out []string) {
+	for _, r := range recoveries {
+		if r.To.AWSID() == host {
+			out = append(out, fmt.Sprintf("it took the place of %s, which failed (%s)", r.From.AWSID(), r.State), "and its licenses, as seen "+stamp(r.Seen))
+		}
+	}
+	return out
 }
 
 func answerWords(l *ledger.License, e *ledger.Entry, m *ledger.Member, now time.Time) string {
@@ -282,6 +320,7 @@ func printExplanation(out io.Writer, e explanation) {
 	fmt.Fprintf(out, "%s under %s (%s)\n", cmp.Or(e.Instance, e.Resource), telemetry.Clean(e.Name, 400), e.License)
 	if e.Resource != e.Instance {
 		line("counted on", e.Resource+", a Dedicated Host that counts as a whole")
+		more(e.Recovered)
 	}
 	if e.Instance != "" {
 		line("event", e.EventID)

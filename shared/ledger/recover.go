@@ -15,6 +15,21 @@ import (
 // those, because it does not run, or is about to leave. A person who moves an instance
 // off a host that did not fail recovers nothing: both hosts count.
 
+// Recovery is what is kept of one such failure.
+type Recovery struct {
+	From, To license.ResourceID // the hosts
+	State    string             // of the failed one, as EC2 called it
+	Seen     time.Time
+	Instance license.ResourceID // that was the first to arrive
+}
+
+// ID names the recovery: the host that took the place, then the failed one.
+func (r Recovery) ID() string { return string(r.To) + "/" + r.From.AWSID() }
+
+func (r Recovery) String() string {
+	return fmt.Sprintf("host %s failed (%s): its licenses moved to %s", r.From.AWSID(), r.State, r.To.AWSID())
+}
+
 // recovered reports whether the instance came from a host that failed to the one that
 // takes its place.
 func (f *folder) recovered(e *Entry, m *Member, c *Claim) bool {
@@ -57,7 +72,7 @@ func (f *folder) replace(i int, c *Claim) int {
 	setHost(e, c)
 	f.count(e)
 	f.reindex()
-	f.because(fmt.Sprintf("host %s failed (%s): its licenses moved to %s", failed.Resource.AWSID(), c.Left.State, resource.AWSID()))
+	f.because(Recovery{From: failed.Resource, To: resource, State: c.Left.State}.String())
 	return j
 }
 

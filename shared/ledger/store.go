@@ -92,6 +92,7 @@ const (
 	AssociationFailure DocumentKind = "association-failure" // ids begin with the license's
 	ImageOrigin        DocumentKind = "image-origin"        // from which image one was made; ids are REGION/AMI
 	Watched            DocumentKind = "watch"               // what sweeps saw of a scope; ids are ACCOUNT/REGION
+	HostRecovery       DocumentKind = "host-recovery"       // a Recovery; ids are those of both hosts
 )
 
 // ErrNotFound says that there is no such license.

@@ -38,6 +38,9 @@ type cloud struct {
 	images    map[license.ImageRef]track.Image
 	asked     [][]license.ImageRef // in each call for images
 	imageFail error
+	hosts     map[string]license.Host
+	hostsAsk  [][]string // in each call for hosts
+	hostFail  error
 }
 
 func (c *cloud) Images(_ context.Context, s track.Scope, ids []string) ([]track.Image, error) {
@@ -85,8 +88,14 @@ func (c *cloud) EachInstances(_ context.Context, _ track.Scope, each func([]lice
 	return c.listFail
 }
 
-func (c *cloud) Hosts(context.Context, track.Scope, []string) ([]license.Host, error) {
-	return nil, nil
+func (c *cloud) Hosts(_ context.Context, _ track.Scope, ids []string) (out []license.Host, err error) {
+	c.hostsAsk = append(c.hostsAsk, ids)
+	for id, h := range c.hosts {
+		if len(ids) == 0 || slices.Contains(ids, id) {
+			out = append(out, h)
+		}
+	}
+	return out, c.hostFail
 }
 
 func (c *cloud) InstanceTypes(_ context.Context, _ track.Scope, names []string) ([]license.InstanceType, error) {

@@ -318,6 +318,9 @@ func (t *Tracker) foldOne(ctx context.Context, id string, claims []ledger.Claim,
 		return err
 	}
 	slices.SortStableFunc(claims, func(a, b ledger.Claim) int { return a.Generation.Launch.Compare(b.Generation.Launch) })
+	if err := t.hostsLeft(ctx, l, claims); err != nil {
+		return err
+	}
 	changes, err := t.committer().Claim(ctx, l, claims)
 	r.changes += changes
 	if changes > 0 || err != nil {

@@ -1,0 +1,177 @@
+package track_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+)
+
+const (
+	failing     = "h-0aaaaaaaaaaaaaaa1"
+	replacement = "h-0bbbbbbbbbbbbbbb2"
+)
+
+// hosted is a fixture whose license counts cores with 90 days of affinity, and a host of
+// 48 cores that carries twenty instances.
+func hosted(t *testing.T, count int64) *fixture {
+	t.Helper()
+	f := newFixture(t)
+	f.Documents = f.store
+	if _, err := f.Configure(t.Context(), license.Configuration{ID: "lic-c", Name: "C", CountingType: license.CountCore, Count: &count, HardLimit: true,
+		Rules:        []license.RuleVersion{{Text: []string{"#licenseAffinityToHost=90"}}},
+		Associations: []license.Association{{Kind: license.ByAMI, Value: image}}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	f.cloud.hosts = make(map[string]license.Host)
+	f.host(failing, "available")
+	f.now = f.now.Add(time.Minute)
+	var bodies []string
+	for n := range 20 {
+		bodies = append(bodies, f.place(n, failing, f.now))
+	}
+	f.now = f.now.Add(time.Second)
+	f.handle(1, bodies...)
+	f.totals("twenty instances on a host", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})
+	return f
+}
+
+func (f *fixture) host(id, state string) {
+	f.cloud.hosts[id] = license.Host{ID: license.NewResourceID(account, region, id), Family: "m5", State: state, Cores: 48, Sockets: 2}
+}
+
+// place runs the n-th instance on a host and returns its event.
+func (f *fixture) place(n int, host string, launch time.Time) string {
+	id := fmt.Sprintf("i-%017x", n)
+	f.set(id, license.Running, launch)
+	in := f.cloud.instances[id]
+	in.Tenancy, in.HostID = license.TenancyDedicatedHost, host
+	f.cloud.instances[id] = in
+	return stateEvent(id, "running", launch)
+}
+
+func (f *fixture) totals(what string, want ledger.Totals) *ledger.License {
+	f.t.Helper()
+	l, err := f.store.Load(f.t.Context(), "lic-c")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if l.Totals != want {
+		f.t.Errorf("%s: %+v, want %+v", what, l.Totals, want)
+	}
+	return l
+}
+
+// TestHostRecoveryFromTheEvents: the instances of a failed host come to its replacement
+// one by one, in events that come twice; it is counted once all the time, asked for once
+// by each batch in which one moved, and on record.
+func TestHostRecoveryFromTheEvents(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 48)
+	assigned := f.now
+	f.now = f.now.Add(30 * 24 * time.Hour)
+	f.host(failing, "under-assessment")
+	f.host(replacement, "available")
+	once := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
+	for n := range 20 {
+		f.now = f.now.Add(time.Minute)
+		f.cloud.hostsAsk = nil
+		body := f.place(n, replacement, f.now)
+		if r := f.handle(1, body, body); r.Handled != 2 || len(r.Retry) != 0 {
+			t.Errorf("report %+v", r)
+		}
+		f.totals("at every step", once)
+		want := [][]string{{replacement}}
+		if n == 0 { // with the first all of them moved
+			want = append(want, []string{failing})
+		}
+		if !slices.EqualFunc(f.cloud.hostsAsk, want, slices.Equal) {
+			t.Errorf("asked for hosts %v, want %v", f.cloud.hostsAsk, want)
+		}
+		f.handle(1, stateEvent(fmt.Sprintf("i-%017x", 19), "running", f.now)) // perhaps not moved yet
+		f.totals("beside it", once)
+	}
+	l := f.totals("at the end", once)
+	if len(l.Entries) != 1 || !l.Entries[0].Assigned.Equal(assigned) || len(l.Entries[0].Members) != 20 {
+		t.Errorf("%d entries, the first %+v; want the replacement alone, assigned at %s", len(l.Entries), l.Entries[0], assigned)
+	}
+	documents, err := f.store.Documents(t.Context(), ledger.HostRecovery, "")
+	if err != nil || len(documents) != 1 {
+		t.Fatalf("%d recoveries on record, %v; want 1", len(documents), err)
+	}
+	var r ledger.Recovery
+	if err := json.Unmarshal(documents[0].Data, &r); err != nil || r.String() != "host "+failing+" failed (under-assessment): its licenses moved to "+replacement {
+		t.Errorf("on record: %s, %v", r, err)
+	}
+}
+
+// TestNoHostRecovery: what is no recovery, or not known to be one, counts both hosts and
+// keeps the first bound.
+func TestNoHostRecovery(t *testing.T) {
+	t.Parallel()
+	both := ledger.Totals{Running: 96, Covered: 96, Hosts: 96}
+	for _, test := range []struct {
+		name   string
+		change func(f *fixture)
+	}{
+		{"a person moved it", func(*fixture) {}},
+		{"the host was released by a person", func(f *fixture) { f.host(failing, "released") }},
+		{"EC2 knows the host no more", func(f *fixture) { delete(f.cloud.hosts, failing) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := hosted(t, 96)
+			f.host(replacement, "available")
+			test.change(f)
+			f.now = f.now.Add(time.Hour)
+			f.handle(1, f.place(3, replacement, f.now))
+			f.totals("both", both)
+			if documents, err := f.store.Documents(t.Context(), ledger.HostRecovery, ""); err != nil || len(documents) != 0 {
+				t.Errorf("%d recoveries on record, %v", len(documents), err)
+			}
+		})
+	}
+}
+
+// TestHostsNotDescribed: while EC2 cannot be asked how the left host is, the message
+// waits, and nothing is taken for a move.
+func TestHostsNotDescribed(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 48)
+	f.host(failing, "permanent-failure")
+	f.host(replacement, "available")
+	f.now = f.now.Add(time.Hour)
+	body := f.place(3, replacement, f.now)
+	f.cloud.hostFail = errors.New("throttled")
+	if r := f.handle(1, body); len(r.Retry) != 1 {
+		t.Errorf("report %+v, want a retry", r)
+	}
+	once := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
+	f.totals("not yet", once)
+	f.cloud.hostFail = nil
+	if r := f.handle(2, body); len(r.Retry) != 0 {
+		t.Errorf("report %+v", r)
+	}
+	f.totals("then", once)
+}
+
+// TestSweepFindsTheRecovery: when every event was lost, the sweep moves the licenses.
+func TestSweepFindsTheRecovery(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 48)
+	f.host(failing, "released-permanent-failure")
+	f.host(replacement, "available")
+	f.now = f.now.Add(time.Hour)
+	for n := range 20 {
+		f.place(n, replacement, f.now.Add(-time.Minute))
+	}
+	if _, err := f.Sweep(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.totals("after the sweep", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})
+}
