@@ -151,8 +151,8 @@ func TestRulesLetEveryHintIn(t *testing.T) {
 		}
 	}
 	want := []string{
-		"AllocateHosts", "CreateTags", "DeleteTags", "ModifyHosts", "ModifyInstanceAttribute",
-		"ModifyInstanceCpuOptions", "ModifyInstancePlacement", "ReleaseHosts", "RunInstances", "StartInstances",
+		"AllocateHosts", "CopyImage", "CreateImage", "CreateTags", "DeleteTags", "DeregisterImage", "ModifyHosts", "ModifyInstanceAttribute",
+		"ModifyInstanceCpuOptions", "ModifyInstancePlacement", "RegisterImage", "ReleaseHosts", "RunInstances", "StartInstances",
 		"aws.autoscaling EC2 Instance Launch Successful", "aws.autoscaling EC2 Instance Terminate Successful",
 		"aws.ec2 AWS API Call via CloudTrail", "aws.ec2 EC2 AMI State Change",
 		"aws.ec2 EC2 Instance State-change Notification", "aws.ec2 EC2 Spot Instance Interruption Warning",

@@ -57,7 +57,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 	})
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
-	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages")
+	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry")
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
@@ -67,7 +67,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 		environment: map[string]*string{config.EnvLedgerTable: l.table.TableName(), config.EnvAccounts: accounts},
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
-	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages")
+	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry")
 	sweep.every("rate(1 hour)")
 	return intake{queue, deadLetters, rules, track, sweep}
 }
@@ -124,7 +124,7 @@ func hints() []hint {
 		{"ImageState", "images that come and go", map[string]any{
 			"source": []string{"aws.ec2"}, "detail-type": []string{"EC2 AMI State Change"},
 		}},
-		{"InstanceCall", "calls of EC2 that change what an instance is or where it runs", map[string]any{
+		{"InstanceCall", "calls of EC2 that change what an instance is, where it runs or what it is made from", map[string]any{
 			"source": []string{"aws.ec2"}, "detail-type": []string{"AWS API Call via CloudTrail"},
 			"detail": map[string]any{
 				"eventSource": []string{"ec2.amazonaws.com"},
@@ -132,6 +132,7 @@ func hints() []hint {
 					"RunInstances", "StartInstances",
 					"ModifyInstanceAttribute", "ModifyInstanceCpuOptions", "ModifyInstancePlacement",
 					"AllocateHosts", "ReleaseHosts", "ModifyHosts",
+					"CopyImage", "CreateImage", "RegisterImage", "DeregisterImage",
 					"CreateTags", "DeleteTags",
 				},
 				"errorCode": []any{map[string]any{"exists": false}},

@@ -19,14 +19,14 @@ var allowed = map[string]string{
 	"track": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
-		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances
+		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances ec2:DescribeSnapshots ec2:GetImageAncestry
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
 		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
 	"sweep": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
-		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances
+		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances ec2:DescribeSnapshots ec2:GetImageAncestry
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents`,
 	"enforce": `

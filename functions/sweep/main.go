@@ -36,8 +36,9 @@ func wire(log *slog.Logger) (any, error) {
 	}
 	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionSweep), newEC2)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
+	cloud := ec2cloud.NewFleet(machines)
 	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Workers: workers, Timeout: timeout, Margin: margin, Tracker: &track.Tracker{
-		Store: store, Documents: store, Observer: ec2cloud.NewFleet(machines), Catalog: catalog.Embedded(),
+		Store: store, Documents: store, Observer: cloud, Lineage: cloud, Catalog: catalog.Embedded(),
 		Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
 	}}
 	if len(h.Tracker.Scopes()) > 1 { // the schedule comes more often then, for what the run before it left

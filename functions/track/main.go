@@ -38,10 +38,12 @@ func wire(log *slog.Logger) (any, error) {
 	}
 	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionTrack), newEC2)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
+	cloud := ec2cloud.NewFleet(machines)
 	h := &handler.Track{Metrics: os.Stdout, Tracker: &track.Tracker{
 		Store:       store,
 		Documents:   store,
-		Observer:    ec2cloud.NewFleet(machines),
+		Observer:    cloud,
+		Lineage:     cloud,
 		DeadLetters: sqsqueue.NewDeadLetters(sqs.NewFromConfig(cfg), env.DeadLetterQueueURL),
 		Catalog:     catalog.Embedded(),
 		Accounts:    env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,

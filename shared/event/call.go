@@ -19,8 +19,8 @@ type call struct {
 	must bool
 	// others is true if resources of other sorts are passed over.
 	others bool
-	// launches is true if the call starts what it names.
-	launches bool
+	// launches is true if the call starts what it names, makes if it makes an image.
+	launches, makes bool
 }
 
 // calls has every call that changes what is counted and has no event of its
@@ -34,11 +34,18 @@ var calls = map[string]call{
 	"AllocateHosts": {kind: KindHostChanged, rule: hostRule, paths: paths(
 		"responseElements.hostIdSet.items.hostId", "responseElements.hostIdSet.items", "responseElements.hostIdSet.item",
 		"responseElements.AllocateHostsResponse.hostIdSet.item")},
-	"ReleaseHosts": changeHosts("ReleaseHosts"),
-	"ModifyHosts":  changeHosts("ModifyHosts"),
-	"CreateTags":   changeTags,
-	"DeleteTags":   changeTags,
+	"ReleaseHosts":  changeHosts("ReleaseHosts"),
+	"ModifyHosts":   changeHosts("ModifyHosts"),
+	"CopyImage":     makeImage,
+	"CreateImage":   makeImage,
+	"RegisterImage": makeImage,
+	"DeregisterImage": {kind: KindAMIState, rule: imageRule, must: true,
+		paths: paths("requestParameters.imageId", "requestParameters.DeregisterImageRequest.ImageId")},
+	"CreateTags": changeTags,
+	"DeleteTags": changeTags,
 }
+
+var makeImage = call{kind: KindAMIState, rule: imageRule, paths: paths("responseElements.imageId"), makes: true}
 
 var changeTags = call{
 	rule:  rule{"a resource id", "such as i-1234567890abcdef0", func(s string) bool { return s != "" }},
@@ -96,7 +103,32 @@ func parseCall(detail object) (Kind, []Hint, *Malformed) {
 			hints[i].LaunchedBy = by
 		}
 	}
+	if c.makes && m == nil {
+		from := madeFrom(eventName, detail)
+		for i := range hints {
+			hints[i].From = from
+		}
+	}
 	return kind, hints, m
+}
+
+// madeFrom reads what an image was made from. What is no id is not taken.
+func madeFrom(eventName string, detail object) Origin {
+	from := Origin{Call: eventName}
+	parameters, m := detail.object("requestParameters")
+	if m != nil {
+		return from
+	}
+	if id := parameters.optional("sourceImageId"); isImage(id) {
+		from.Image = id
+	}
+	if region := parameters.optional("sourceRegion"); isRegion(region) {
+		from.Region = region
+	}
+	if id := parameters.optional("instanceId"); isInstance(id) {
+		from.Instance = id
+	}
+	return from
 }
 
 func refused(detail object) bool {

@@ -3,8 +3,9 @@
 // An event is only a hint that something may have changed: it can be late,
 // doubled, out of order or lost. So Parse takes from it what to look at again
 // and when it happened, and nothing else: no type, no tags, no counts. What is
-// true is read from AWS afterwards. The one exception is who launched, which
-// nothing but the record of the call tells; nothing is decided by it.
+// true is read from AWS afterwards. There are two exceptions, which the record of
+// the call alone may tell: who launched, by which nothing is decided, and what an
+// image was made from, which counts only where EC2 does not tell it.
 //
 // The envelope must be well-formed, whatever the event. A well-formed event of
 // a source or detail-type that Parse does not know is no error: it has

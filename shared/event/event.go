@@ -37,6 +37,18 @@ type Hint struct {
 	// 200 printable characters. It is "" for all events but a record of such a
 	// call, and where the record does not tell.
 	LaunchedBy string
+	// From says what an image was made from, as the record of the call tells. It has
+	// no Call for all other events.
+	From Origin
+}
+
+// Origin is what an image was made from, as far as the record of the call tells: the
+// image and its Region, or the instance.
+type Origin struct {
+	Call     string // CopyImage, CreateImage or RegisterImage
+	Image    string
+	Region   string // of Image
+	Instance string
 }
 
 // States of an instance, as Hint.State has them.

@@ -31,6 +31,10 @@ var golden = map[string]want{
 	"autoscaling/launch-successful":                 {event.KindInstanceChanged, []string{member}},
 	"autoscaling/terminate-successful":              {event.KindInstanceChanged, []string{member}},
 	"cloudtrail/allocate-hosts":                     {event.KindHostChanged, []string{host, host2}},
+	"cloudtrail/copy-image":                         {event.KindAMIState, []string{image}},
+	"cloudtrail/create-image":                       {event.KindAMIState, []string{image}},
+	"cloudtrail/deregister-image":                   {event.KindAMIState, []string{image}},
+	"cloudtrail/register-image":                     {event.KindAMIState, []string{image}},
 	"cloudtrail/create-tags":                        {event.KindInstanceChanged, []string{instance, host, image}},
 	"cloudtrail/delete-tags":                        {event.KindUnknown, nil},
 	"cloudtrail/modify-hosts":                       {event.KindHostChanged, []string{host, host2}},
@@ -463,6 +467,36 @@ func BenchmarkParseInstanceState(b *testing.B) {
 	for b.Loop() {
 		if _, err := event.Parse(body); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestOrigins: what the record of a call tells of an image's origin, and nothing that is
+// no id.
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	body := func(name string) []byte {
+		data, err := events.Read(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for _, test := range []struct {
+		name string
+		body []byte
+		want event.Origin
+	}{
+		{"a copy", body("cloudtrail/copy-image"), event.Origin{Call: "CopyImage", Image: "ami-0aaaaaaaaaaaaaaa1", Region: "us-east-1"}},
+		{"of an instance", body("cloudtrail/create-image"), event.Origin{Call: "CreateImage", Instance: instance}},
+		{"of a snapshot", body("cloudtrail/register-image"), event.Origin{Call: "RegisterImage"}},
+		{"deregistered", body("cloudtrail/deregister-image"), event.Origin{}},
+		{"no source", edit(t, "cloudtrail/copy-image", "detail.requestParameters", nil), event.Origin{Call: "CopyImage"}},
+		{"no ids", edit(t, "cloudtrail/copy-image", "detail.requestParameters", map[string]any{"sourceImageId": "ami-*", "sourceRegion": "?", "instanceId": 7}), event.Origin{Call: "CopyImage"}},
+	} {
+		e, err := event.Parse(test.body)
+		if err != nil || len(e.Resources) != 1 || e.Resources[0].From != test.want {
+			t.Errorf("%s: %+v, %v; want %+v", test.name, e.Resources, err, test.want)
 		}
 	}
 }

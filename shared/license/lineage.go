@@ -34,6 +34,18 @@ type Link string
 const (
 	LinkImage    Link = "source-image"
 	LinkInstance Link = "source-instance" // whose image is on record
+	// LinkAncestry is the same told of the whole chain, also beyond an image that EC2
+	// does not show the account.
+	LinkAncestry Link = "image-ancestry"
+	// An image that RegisterImage made of a snapshot has no source of its own. What it
+	// was made from is the image that had the snapshot before, or that the snapshot's
+	// description names; that one is a text, so it is a hint: what it makes of a launch
+	// is counted, and answered by a person only.
+	LinkSnapshot    Link = "snapshot"
+	LinkDescription Link = "snapshot-description"
+	// CloudTrail's records are taken for what EC2 does not tell.
+	LinkCopyCall   Link = "copy-image"
+	LinkCreateCall Link = "create-image"
 )
 
 // String says where to look a link up.
@@ -43,6 +55,16 @@ func (l Link) String() string {
 		return "DescribeImages SourceImageId"
 	case LinkInstance:
 		return "DescribeImages SourceInstanceId, on record"
+	case LinkAncestry:
+		return "GetImageAncestry"
+	case LinkSnapshot:
+		return "DescribeImages, with the same snapshot before"
+	case LinkDescription:
+		return "DescribeSnapshots Description, a hint"
+	case LinkCopyCall:
+		return "CloudTrail CopyImage"
+	case LinkCreateCall:
+		return "CloudTrail CreateImage, of an instance on record"
 	default:
 		return string(l)
 	}
@@ -103,9 +125,18 @@ func (a *Association) generations(in *Instance) int {
 
 // OfferedTo returns since when an association is offered to an instance, which its
 // configuration offers since an instant: what was found out of the instance's image
-// only after its launch is offered no sooner, so that it is taken for no launch.
+// only after its launch, or by a hint only, is offered no sooner than after it, so that
+// it is taken for no launch.
 func (h Held) OfferedTo(in *Instance, since time.Time) time.Time {
-	if a, _, ok := in.Ancestor(h.Value); ok && h.Kind == ByAMI && a.Found.After(since) {
+	a, n, ok := in.Ancestor(h.Value)
+	if !ok || h.Kind != ByAMI {
+		return since
+	}
+	hinted := slices.ContainsFunc(in.Ancestry[:n], func(a Ancestor) bool { return a.Link == LinkDescription })
+	if after := in.LaunchTime.Add(time.Millisecond); hinted && after.After(since) {
+		since = after
+	}
+	if a.Found.After(since) {
 		return a.Found
 	}
 	return since

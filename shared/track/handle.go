@@ -57,6 +57,7 @@ func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
 	for i := range messages {
 		b.read(ctx, &messages[i])
 	}
+	b.learn(ctx) // before what was launched from them
 	for _, s := range b.scopes {
 		b.observe(ctx, s)
 	}
@@ -76,6 +77,7 @@ type batch struct {
 	t      *Tracker
 	scopes []Scope // of the hints, each once
 	hints  []pending
+	images []pending // that calls made
 	ticks  []*Message
 	retry  map[string]bool
 	buried map[string]bool
@@ -111,8 +113,9 @@ func (b *batch) read(ctx context.Context, m *Message) {
 	}
 }
 
-// hint keeps the instances that an event names. Hosts and images change no
-// count by themselves: their instances do, and those have events of their own.
+// hint keeps the instances that an event names, and the images that a call made. Hosts
+// and images change no count by themselves: their instances do, and those have events of
+// their own.
 func (b *batch) hint(m *Message, e event.Event) {
 	used := false
 	for _, h := range e.Resources {
@@ -120,6 +123,12 @@ func (b *batch) hint(m *Message, e event.Event) {
 			b.hints = append(b.hints, pending{message: m, event: e, hint: h})
 			used = true
 		}
+		if h.From.Call != "" {
+			b.images = append(b.images, pending{message: m, event: e, hint: h})
+		}
+	}
+	if !used && len(b.images) > 0 && b.images[len(b.images)-1].message == m {
+		return
 	}
 	if !used {
 		b.report.Unknown++

@@ -38,6 +38,11 @@ type cloud struct {
 	images    map[license.ImageRef]track.Image
 	asked     [][]license.ImageRef // in each call for images
 	imageFail error
+	chains    map[license.ImageRef][]track.Image
+	chainsAsk []license.ImageRef
+	snapshots map[string]track.Snapshot
+	snapsAsk  int
+	moreFail  error // of chains and snapshots
 	hosts     map[string]license.Host
 	hostsAsk  [][]string // in each call for hosts
 	hostFail  error
@@ -58,6 +63,22 @@ func (c *cloud) Images(_ context.Context, s track.Scope, ids []string) ([]track.
 		return nil, c.imageFail
 	}
 	return out, nil
+}
+
+func (c *cloud) Ancestry(_ context.Context, s track.Scope, id string) ([]track.Image, error) {
+	ref := license.ImageRef{ID: id, Region: s.Region}
+	c.chainsAsk = append(c.chainsAsk, ref)
+	return c.chains[ref], c.moreFail
+}
+
+func (c *cloud) Snapshots(_ context.Context, _ track.Scope, ids []string) (out []track.Snapshot, err error) {
+	c.snapsAsk++
+	for _, id := range ids {
+		if s, ok := c.snapshots[id]; ok {
+			out = append(out, s)
+		}
+	}
+	return out, c.moreFail
 }
 
 func (c *cloud) Instances(_ context.Context, _ track.Scope, ids []string) ([]license.Instance, error) {

@@ -19,6 +19,7 @@ type origins struct {
 	loaded bool                                  // what is on record was read
 	of     map[license.ImageRef]license.Ancestor // the zero Ancestor: made from no image
 	missed map[license.ImageRef]miss             // what AWS did not tell
+	chains map[license.ImageRef]miss             // whose whole ancestry was asked for
 }
 
 // miss keeps an image that AWS did not tell of from being asked for in every batch.
@@ -60,6 +61,9 @@ func (t *Tracker) traceImages(ctx context.Context, s Scope, sightings []sighting
 		if err := t.askOrigins(ctx, s, open); err != nil {
 			return nil, err
 		}
+	}
+	if err := t.askAncestries(ctx, s, images); err != nil {
+		return nil, err
 	}
 	for i := range sightings {
 		in := &sightings[i].instance
@@ -175,13 +179,7 @@ func (t *Tracker) askRegion(ctx context.Context, s Scope, images []license.Image
 	for i := range images {
 		ids[i] = images[i].ID
 	}
-	found, err := t.Observer.Images(ctx, s, ids)
-	failed := err != nil
-	if failed {
-		t.Log.WarnContext(ctx, "images not described: licenses do not apply to copies until they are", "account", s.Account, "region", s.Region, "images", ids, "error", err)
-		found = nil
-	}
-	told, err := t.originsOf(ctx, s, found)
+	told, failed, err := t.describeOrigins(ctx, s, ids)
 	if err != nil {
 		return err
 	}
@@ -193,7 +191,7 @@ func (t *Tracker) askRegion(ctx context.Context, s Scope, images []license.Image
 			if err := t.keepOrigin(ctx, image, a); err != nil {
 				return err
 			}
-		case failed:
+		case failed[image.ID]:
 			t.images.missed[image] = miss{until: t.Now().Add(failedTime), failed: true}
 		default:
 			t.images.missed[image] = miss{until: t.Now().Add(absentTime)}
@@ -202,12 +200,47 @@ func (t *Tracker) askRegion(ctx context.Context, s Scope, images []license.Image
 	return nil
 }
 
-// originsOf returns the origins that descriptions tell. An image that was made from
-// an instance that is not on record is left out: it may come on record.
-func (t *Tracker) originsOf(ctx context.Context, s Scope, found []Image) (map[string]license.Ancestor, error) {
+// describeOrigins returns the origins that EC2 tells, and the images of which it could
+// not be asked.
+func (t *Tracker) describeOrigins(ctx context.Context, s Scope, ids []string) (told map[string]license.Ancestor, failed map[string]bool, err error) {
+	failed = make(map[string]bool)
+	fail := func(id string) { failed[id] = true }
+	found, err := t.Observer.Images(ctx, s, ids)
+	if err != nil {
+		t.Log.WarnContext(ctx, "images not described: licenses do not apply to copies until they are", "account", s.Account, "region", s.Region, "images", ids, "error", err)
+		for _, id := range ids {
+			fail(id)
+		}
+		return nil, failed, nil
+	}
+	made, err := t.registered(ctx, s, found)
+	if err != nil {
+		t.Log.WarnContext(ctx, "snapshots not described: licenses do not apply to what was registered from them until they are", "account", s.Account, "region", s.Region, "error", err)
+		found = slices.DeleteFunc(found, func(image Image) bool {
+			if ofSnapshot(image, s) {
+				fail(image.ID)
+			}
+			return ofSnapshot(image, s)
+		})
+	}
+	told, err = t.originsOf(ctx, s, found, made)
+	return told, failed, err
+}
+
+// originsOf returns the origins that descriptions tell, or made, of those registered
+// from snapshots. An image that was made from an instance that is not on record is left
+// out: it may come on record.
+func (t *Tracker) originsOf(ctx context.Context, s Scope, found []Image, made map[string]snapshotOrigin) (map[string]license.Ancestor, error) {
 	out := make(map[string]license.Ancestor, len(found))
 	sources := make(map[string]license.ResourceID)
 	for _, image := range found {
+		if m, ok := made[image.ID]; ok && m.instance != "" {
+			sources[image.ID] = license.NewResourceID(s.Account, s.Region, m.instance)
+			continue
+		} else if ok {
+			out[image.ID] = m.ancestor
+			continue
+		}
 		switch {
 		case image.SourceImage != "":
 			out[image.ID] = license.Ancestor{ImageID: image.SourceImage, Region: cmp.Or(image.SourceRegion, s.Region), Link: license.LinkImage}
@@ -231,7 +264,7 @@ func (t *Tracker) originsOf(ctx context.Context, s Scope, found []Image) (map[st
 	}
 	for image, id := range sources {
 		if f, ok := facts[id]; ok && f.Instance.ImageID != "" {
-			out[image] = license.Ancestor{ImageID: f.Instance.ImageID, Region: s.Region, Link: license.LinkInstance}
+			out[image] = license.Ancestor{ImageID: f.Instance.ImageID, Region: s.Region, Link: cmp.Or(made[image].ancestor.Link, license.LinkInstance)}
 		}
 	}
 	return out, nil
@@ -243,6 +276,7 @@ func (t *Tracker) loadOrigins(ctx context.Context) error {
 		return nil
 	}
 	t.images.of, t.images.missed = make(map[license.ImageRef]license.Ancestor), make(map[license.ImageRef]miss)
+	t.images.chains = make(map[license.ImageRef]miss)
 	if t.Documents != nil {
 		documents, err := t.Documents.Documents(ctx, ledger.ImageOrigin, "")
 		if err != nil {
@@ -276,7 +310,13 @@ func (t *Tracker) keepOrigin(ctx context.Context, image license.ImageRef, a lice
 	if err != nil {
 		return fmt.Errorf("encode the origin of %s: %w", image.ID, err)
 	}
-	err = t.Documents.PutDocument(ctx, ledger.Document{Kind: ledger.ImageOrigin, ID: image.Region + "/" + image.ID, Revision: 1, Data: data})
+	return t.putOrigin(ctx, image, ledger.Document{Kind: ledger.ImageOrigin, ID: originID(image), Revision: 1, Data: data})
+}
+
+func originID(image license.ImageRef) string { return image.Region + "/" + image.ID }
+
+func (t *Tracker) putOrigin(ctx context.Context, image license.ImageRef, d ledger.Document) error {
+	err := t.Documents.PutDocument(ctx, d)
 	var there *ledger.Conflict
 	if err != nil && !errors.As(err, &there) { // another process found the same
 		return fmt.Errorf("keep the origin of %s: %w", image.ID, err)

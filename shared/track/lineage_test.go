@@ -71,7 +71,7 @@ func (f *fixture) member(id string) ledger.Member {
 
 // fresh is the tracker of another process on the same ledger.
 func (f *fixture) fresh() {
-	f.Tracker = &track.Tracker{Store: f.store, Documents: f.Documents, Observer: f.cloud, DeadLetters: f.graves, Catalog: f.Catalog,
+	f.Tracker = &track.Tracker{Store: f.store, Documents: f.Documents, Observer: f.cloud, Lineage: f.Lineage, DeadLetters: f.graves, Catalog: f.Catalog,
 		Accounts: f.Accounts, Regions: []string{region}, Now: f.Now, Wait: f.Wait, Log: f.Log}
 }
 

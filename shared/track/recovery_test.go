@@ -170,7 +170,7 @@ func TestSweepFindsTheRecovery(t *testing.T) {
 	for n := range 20 {
 		f.place(n, replacement, f.now.Add(-time.Minute))
 	}
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	f.totals("after the sweep", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})

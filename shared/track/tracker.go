@@ -41,6 +41,27 @@ type Image struct {
 	SourceImage    string // the image it was made from
 	SourceRegion   string // "": its own
 	SourceInstance string // the instance it was made from
+	Snapshot       string // of its root device
+	Created        time.Time
+}
+
+// Lineage tells of images what their own description lacks, as the account sees them in
+// the Region of the scope.
+type Lineage interface {
+	// Ancestry returns an image and the images it was made from, the nearest first, each
+	// with its source where that is known. An image that the account does not see, or
+	// of which nothing is recorded, has none.
+	Ancestry(ctx context.Context, s Scope, id string) ([]Image, error)
+	// Snapshots describes snapshots by their AWS ids, at most 100, with the account's
+	// own images that have them. What AWS does not show is left out.
+	Snapshots(ctx context.Context, s Scope, ids []string) ([]Snapshot, error)
+}
+
+// Snapshot is what AWS tells of a snapshot.
+type Snapshot struct {
+	ID          string
+	Description string // as its maker wrote it; AWS's own for snapshots of images
+	Images      []Image
 }
 
 // Store is what the tracker needs of the ledger.
@@ -72,6 +93,7 @@ var ErrUnreachable = errors.New("the account or Region cannot be reached")
 type Tracker struct {
 	Store       Store
 	Observer    Observer
+	Lineage     Lineage // nil: only what Observer tells of images
 	DeadLetters DeadLetters
 	Documents   ledger.Documents // keeps from which images others were made; nil: only the process knows
 	Catalog     license.Catalog

@@ -18,6 +18,7 @@ import (
 
 var (
 	_ track.Observer    = (*Cloud)(nil)
+	_ track.Lineage     = (*Cloud)(nil)
 	_ enforce.Instances = (*Cloud)(nil)
 )
 
@@ -28,6 +29,8 @@ type api interface {
 	DescribeHosts(context.Context, *ec2.DescribeHostsInput, ...func(*ec2.Options)) (*ec2.DescribeHostsOutput, error)
 	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error)
 	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error)
+	DescribeSnapshots(context.Context, *ec2.DescribeSnapshotsInput, ...func(*ec2.Options)) (*ec2.DescribeSnapshotsOutput, error)
+	GetImageAncestry(context.Context, *ec2.GetImageAncestryInput, ...func(*ec2.Options)) (*ec2.GetImageAncestryOutput, error)
 	CreateTags(context.Context, *ec2.CreateTagsInput, ...func(*ec2.Options)) (*ec2.CreateTagsOutput, error)
 	DeleteTags(context.Context, *ec2.DeleteTagsInput, ...func(*ec2.Options)) (*ec2.DeleteTagsOutput, error)
 	StartInstances(context.Context, *ec2.StartInstancesInput, ...func(*ec2.Options)) (*ec2.StartInstancesOutput, error)
@@ -54,6 +57,7 @@ const (
 	hostsPerPage     = 500
 	typesPerCall     = 100
 	imagesPerPage    = 1000
+	snapshotsPerPage = 1000
 	maxPages         = 10_000 // ends a listing whose tokens never do
 	// A listing takes at most ten calls a second, half of what EC2 gives an account and
 	// Region: events, and everybody else there, need the rest.
@@ -201,18 +205,19 @@ func (c *Cloud) Images(ctx context.Context, s track.Scope, ids []string) ([]trac
 	if len(known) == 0 {
 		return nil, nil
 	}
-	var out []track.Image
-	in := &ec2.DescribeImagesInput{Filters: filter("image-id", known), IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true),
-		MaxResults: aws.Int32(imagesPerPage)}
-	err := pages(&in.NextToken, func() (*string, error) {
+	out, err := c.images(ctx, s, &ec2.DescribeImagesInput{Filters: filter("image-id", known)})
+	return slices.DeleteFunc(out, func(image track.Image) bool { return !slices.Contains(known, image.ID) }), err
+}
+
+func (c *Cloud) images(ctx context.Context, s track.Scope, in *ec2.DescribeImagesInput) (out []track.Image, err error) {
+	in.IncludeDeprecated, in.IncludeDisabled, in.MaxResults = aws.Bool(true), aws.Bool(true), aws.Int32(imagesPerPage)
+	err = pages(&in.NextToken, func() (*string, error) {
 		found, err := c.in(s).DescribeImages(ctx, in, func(o *ec2.Options) { o.Region = s.Region })
 		if err != nil {
 			return nil, translate("describe images in "+s.Region, err)
 		}
 		for i := range found.Images {
-			if image := imageOf(&found.Images[i]); slices.Contains(known, image.ID) {
-				out = append(out, image)
-			}
+			out = append(out, imageOf(&found.Images[i]))
 		}
 		return found.NextToken, nil
 	})

@@ -166,6 +166,14 @@ func imageOf(i *types.Image) track.Image {
 	if id := aws.ToString(i.SourceInstanceId); instanceID.MatchString(id) {
 		out.SourceInstance = id
 	}
+	for _, m := range i.BlockDeviceMappings {
+		if m.Ebs != nil && aws.ToString(m.DeviceName) == aws.ToString(i.RootDeviceName) {
+			out.Snapshot = aws.ToString(m.Ebs.SnapshotId)
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, aws.ToString(i.CreationDate)); err == nil {
+		out.Created = at.UTC()
+	}
 	return out
 }
 
