@@ -10,6 +10,7 @@ import (
 
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/track"
 )
 
 const (
