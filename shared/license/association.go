@@ -78,6 +78,9 @@ func (a Association) Matches(in Instance) bool {
 	case ByHost:
 		return in.HostID != "" && in.HostID == a.Value
 	case ByTag:
+		if in.ID.Type() == Database {
+			return false // databases are looked for by products only, and are not all on record
+		}
 		key, pattern, hasValue := cutTag(a.Value)
 		value, ok := in.Tags[key]
 		return ok && (!hasValue || matchesWildcard(pattern, value))

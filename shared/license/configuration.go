@@ -110,6 +110,9 @@ func (c Configuration) Normalized() (Configuration, error) {
 		if err != nil {
 			return c, err
 		}
+		if !slices.ContainsFunc(text, func(t string) bool { return strings.HasPrefix(t, "#"+ruleCountStandby+"=") }) {
+			parsed.CountStandby = c.countsStandby()
+		}
 		c.Rules[i].Rules, c.Rules[i].Text = parsed, text
 	}
 	slices.SortStableFunc(c.Rules, func(a, b RuleVersion) int { return a.Effective.Compare(b.Effective) })

@@ -6,12 +6,14 @@ package license
 //
 //   - Instance: 1.
 //   - vCPU: the type's default vCPUs, or the CPU options' cores times threads
-//     where honorVcpuOptimization says so (License Manager user guide, 2026).
+//     where honorVcpuOptimization says so (License Manager user guide, 2026). Those of
+//     a database always count: RDS has them for its licenses, and takes no such rule.
 //   - Core: the cores of the CPU options, else the type's default cores.
 //   - Socket: cannot be known; the sockets of the family's host, estimated.
 //
 // An unknown type counts as the largest of its family and is estimated. Then
-// the vendors' arithmetic applies: ratio, minimum, pack. Whether the state
+// the vendors' arithmetic applies: ratio, minimum, pack, and once more for the
+// standby of a database where the rules count it. Whether the state
 // consumes at all is not asked here; see Consumes.
 func Count(counting CountingType, rules Rules, in Instance, catalog Catalog) Usage {
 	u := Usage{Explanation: Explanation{Counting: counting, Type: in.Type}}
@@ -21,7 +23,7 @@ func Count(counting CountingType, rules Rules, in Instance, catalog Catalog) Usa
 	// The threads per core are those of what is counted: default vCPUs go with
 	// the type's, so that turning hyper-threading off does not double a ratio.
 	u.ThreadsPerCore = t.ThreadsPerCore
-	honored := in.CPUOptions.Known() && (counting != CountVCPU || rules.HonorVCPUOptimization)
+	honored := in.CPUOptions.Known() && (counting != CountVCPU || rules.HonorVCPUOptimization || in.ID.Type() == Database)
 	if honored {
 		u.ThreadsPerCore = in.CPUOptions.ThreadsPerCore
 	}
@@ -42,8 +44,18 @@ func Count(counting CountingType, rules Rules, in Instance, catalog Catalog) Usa
 	case CountInstance:
 		u.Units, u.Estimated, u.Explanation.Source = 1, false, FromResource
 	}
-	return u.withArithmetic(rules)
+	u = u.withArithmetic(rules)
+	if rules.CountStandby && in.Tenancy == TenancyMultiAZ {
+		u.Licenses *= withStandby
+		u.Explanation.Instances, u.Explanation.Licenses = withStandby, u.Licenses
+	}
+	return u
 }
+
+// withStandby is how many instances a Multi-AZ database runs. A DB cluster with two
+// readable standbys there is of no engine that brings a license, and its instances are
+// listed one by one.
+const withStandby = 2
 
 // CountHost tells how many licenses a Dedicated Host consumes under Core or
 // Socket: its physical cores or sockets, once, however many instances run on

@@ -43,6 +43,7 @@ type Explanation struct {
 	PerUnit        int64 // licenses per unit
 	Minimum        int64 // minimum licenses that raised the count
 	Pack           int64 // pack size that rounded the count up
+	Instances      int64 // that a Multi-AZ database runs, where its standby counts
 	Licenses       int64
 }
 
@@ -73,7 +74,11 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "; at least %d", n)
 	}
 	if e.Pack > 0 {
-		fmt.Fprintf(&b, "; packs of %d: %d", e.Pack, ceilDiv(n, e.Pack)*e.Pack)
+		n = ceilDiv(n, e.Pack) * e.Pack
+		fmt.Fprintf(&b, "; packs of %d: %d", e.Pack, n)
+	}
+	if e.Instances > 0 {
+		fmt.Fprintf(&b, "; %d instances (Multi-AZ standby): %d", e.Instances, n*e.Instances)
 	}
 	plural := "s"
 	if e.Licenses == 1 {

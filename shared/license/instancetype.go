@@ -29,8 +29,8 @@ type Catalog interface {
 }
 
 // Family returns the part of an instance type's name before the first dot:
-// "m5" for "m5.2xlarge".
+// "m5" for "m5.2xlarge", and for the DB instance class "db.m5.2xlarge".
 func Family(instanceType string) string {
-	family, _, _ := strings.Cut(instanceType, ".")
+	family, _, _ := strings.Cut(strings.TrimPrefix(instanceType, classPrefix), ".")
 	return family
 }

@@ -38,6 +38,7 @@ const (
 	FilterTag           = "Tag:" // and the key
 	FilterAccount       = "AccountId"
 	FilterEngineEdition = "Engine Edition"
+	FilterLicensePack   = "License Pack"
 )
 
 const (
@@ -79,7 +80,7 @@ var productFilters = map[string]map[string]productFilter{
 		// reference.
 		FilterEngineEdition: {comparators: equals, legal: []string{"oracle-ee", "oracle-se", "oracle-se1", "oracle-se2",
 			"db2-se", "db2-ae", "db2-ce", "sqlserver-ee", "sqlserver-se"}},
-		"License Pack": {comparators: equals, legal: []string{"data guard", "diagnostic pack sqlt", "tuning pack sqlt", "ols", "olap"}},
+		FilterLicensePack: {comparators: equals, legal: []string{"data guard", "diagnostic pack sqlt", "tuning pack sqlt", "ols", "olap"}},
 	},
 }
 
@@ -88,7 +89,7 @@ var (
 	resourceTypes = []string{SSMManaged, RDS}
 	filterNames   = map[string][]string{
 		SSMManaged: {"Application Name", "Application Publisher", "Application Version", "Platform Name", "Platform Type", FilterTag + "KEY", FilterAccount, "License Included"},
-		RDS:        {FilterEngineEdition, "License Pack"},
+		RDS:        {FilterEngineEdition, FilterLicensePack},
 	}
 )
 
@@ -113,7 +114,8 @@ func (c Configuration) validateProducts(from int) error {
 }
 
 // validateRDS holds what License Manager allows for databases (RDS user guide,
-// "Integrating with License Manager", 2026).
+// "Integrating with License Manager", 2026), and beside it one rule of ours: what a
+// standby counts.
 func (c Configuration) validateRDS(field string, from int) error {
 	bad := func(what, value, want string) error {
 		return &FieldError{Field: what, Value: value, Want: want + ", because " + field + " is of type RDS"}
@@ -127,8 +129,10 @@ func (c Configuration) validateRDS(field string, from int) error {
 		return bad("products", strconv.Itoa(len(c.Products)), "there must be no other product; make a configuration for each")
 	}
 	for _, v := range c.Rules[from:] {
-		if len(v.Text) > 0 {
-			return bad("rules", v.Text[0], "there must be no rules")
+		for _, text := range v.Text {
+			if !strings.HasPrefix(text, "#"+ruleCountStandby+"=") {
+				return bad("rules", text, "there must be no rule but "+ruleCountStandby)
+			}
 		}
 	}
 	return nil

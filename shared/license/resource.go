@@ -121,11 +121,14 @@ func (s State) Rank() int {
 // Tenancy is License Manager's name of a placement.
 type Tenancy string
 
-// The three tenancies that a rule can allow.
+// The three tenancies that a rule can allow, and one of databases.
 const (
 	TenancyDefault           Tenancy = "EC2-Default"
 	TenancyDedicatedHost     Tenancy = "EC2-DedicatedHost"
 	TenancyDedicatedInstance Tenancy = "EC2-DedicatedInstance"
+	// TenancyMultiAZ is of a database with a standby in another zone. It is
+	// licenseguard's own, and no rule can allow it.
+	TenancyMultiAZ Tenancy = "RDS-MultiAZ"
 )
 
 // Instance holds the facts of one EC2 instance, managed node or database as one

@@ -39,6 +39,7 @@ type Rules struct {
 
 	// Rules of licenseguard's own.
 	AllowedInstanceTypes []string // names or patterns such as "m5.*"; empty: every type
+	CountStandby         bool     // a Multi-AZ database counts its standby; where no rule says it, see countsStandby
 
 	// The arithmetic of vendors, applied in this order (see Count).
 	MinimumCoresPerSocket int64 // each processor of a host counts at least this many cores
@@ -53,6 +54,8 @@ const (
 	maximumNumber       = 1_000_000
 	maximumAffinityDays = 180
 	maximumRules        = 100
+
+	ruleCountStandby = "countStandby"
 )
 
 // rule describes one rule: where it is legal and how its value is read.
@@ -77,6 +80,7 @@ var ruleTable = map[string]rule{
 	"includedStoppedInstances": {set: boolean(func(r *Rules) *bool { return &r.IncludeStopped })},
 
 	"allowedInstanceTypes": {repeated: true, set: setInstanceTypes},
+	ruleCountStandby:       {legal: []CountingType{CountVCPU}, set: boolean(func(r *Rules) *bool { return &r.CountStandby })},
 	"minimumCoresPerSocket": {legal: []CountingType{CountCore},
 		set: number(func(r *Rules) *int64 { return &r.MinimumCoresPerSocket }, maximumNumber)},
 	"unitsPerLicense": {set: number(func(r *Rules) *int64 { return &r.UnitsPerLicense }, maximumNumber)},

@@ -95,6 +95,7 @@ var legal = map[string]struct {
 	"licenseAffinityToHost":                {"14", []license.CountingType{license.CountCore, license.CountSocket}},
 	"includedStoppedInstances":             {"True", nil},
 	"allowedInstanceTypes":                 {"m5.*", nil},
+	"countStandby":                         {"True", []license.CountingType{license.CountVCPU}},
 	"minimumCoresPerSocket":                {"16", []license.CountingType{license.CountCore}},
 	"unitsPerLicense":                      {"2", nil},
 	"unitsPerLicenseWithoutHyperThreading": {"2", []license.CountingType{license.CountVCPU, license.CountCore}},

@@ -44,6 +44,9 @@ func (e Explanation) Steps() []string {
 	if e.Ratio == 0 && e.PerUnit == 0 && e.Counting != CountInstance {
 		steps[len(steps)-1] += fmt.Sprintf("; one license for each %s", e.unit(1))
 	}
+	if e.Instances > 0 {
+		add("it is Multi-AZ, and its standby counts (#countStandby): %d x %d = %d", n, e.Instances, n*e.Instances)
+	}
 	add("= %s", quantity(e.Licenses, "license", "licenses"))
 	return steps
 }

@@ -138,6 +138,7 @@ func (t *table) delta(d *ledger.Delta) {
 	text(t, &d.Answer.Plan)
 	text(t, &d.Action)
 	list(t, &d.Broken)
+	t.added(&d.Explanation.Instances)
 }
 
 func (t *table) explanation(e *license.Explanation) {

@@ -184,6 +184,17 @@ func (t *table) number(v *int64) {
 	*v = t.values[at][t.row]
 }
 
+// added is number for a field at the end of a row that rows written earlier lack: there
+// it reads as zero.
+func (t *table) added(v *int64) {
+	if t.reading && t.at >= len(t.values) {
+		t.at++
+		*v = 0
+		return
+	}
+	t.number(v)
+}
+
 func (t *table) int(v *int) {
 	n := int64(*v)
 	t.number(&n)
