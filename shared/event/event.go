@@ -25,14 +25,15 @@ const (
 	KindInstanceChanged Kind = "instance-changed" // facts of an instance may have changed
 	KindHostChanged     Kind = "host-changed"     // facts of a Dedicated Host may have changed
 	KindAMIState        Kind = "ami-state"        // an image appeared, went or changed
+	KindDatabaseChanged Kind = "database-changed" // facts or the state of a DB instance may have changed
 	KindTick            Kind = "tick"             // a schedule fired
 	KindUnknown         Kind = "unknown"          // nothing to look at
 )
 
 // Hint names a resource to look at again.
 type Hint struct {
-	ID    string // of an instance (i-…), a Dedicated Host (h-…) or an image (ami-…)
-	State string // the instance's state for KindInstanceState, "" for all others
+	ID    string // of an instance (i-…), a Dedicated Host (h-…), an image (ami-…) or a database (db:NAME)
+	State string // the instance's state for KindInstanceState, a database's where the event tells it, else ""
 	// LaunchedBy says in words who launched or started the instance, in at most
 	// 200 printable characters. It is "" for all events but a record of such a
 	// call, and where the record does not tell.

@@ -37,6 +37,7 @@ var parsers = map[name]parser{
 	{"aws.autoscaling", "EC2 Instance Launch Successful"}:              instanceAt("EC2InstanceId"),
 	{"aws.autoscaling", "EC2 Instance Terminate Successful"}:           instanceAt("EC2InstanceId"),
 	{"aws.ssm", "EC2 State Manager Instance Association State Change"}: parseInventory,
+	{"aws.rds", "RDS DB Instance Event"}:                               parseDatabase,
 	{"aws.events", "Scheduled Event"}:                                  parseTick,
 }
 

@@ -150,7 +150,7 @@ func TestChangeRoundTrip(t *testing.T) {
 		License: "lic-1", Name: "=x\nécrit", Count: &count, Revision: 9, Recorded: time.UnixMilli(1).UTC(), By: "tester",
 		Deltas: []ledger.Delta{{Resource: "1/2/i-3", Instance: "1/2/i-3", Happened: time.UnixMilli(5).UTC(), Uncertainty: time.Second, To: ledger.Over,
 			Explanation: license.Explanation{Units: 8, Instances: 2, Licenses: 16},
-			Answer: ledger.Answer{Action: license.Stop, Mode: license.Stop, NotBefore: time.UnixMilli(9).UTC(), Why: ledger.WhyOver}}},
+			Answer:      ledger.Answer{Action: license.Stop, Mode: license.Stop, NotBefore: time.UnixMilli(9).UTC(), Why: ledger.WhyOver}}},
 		Alerts: []ledger.Alert{{ID: "a", Kind: ledger.AlertLimit, Why: "because", Resources: []license.ResourceID{"1/2/i-3"}}}, After: ledger.Totals{Running: 4},
 	}
 	data, err := ledgercodec.EncodeChange(want)
