@@ -60,6 +60,7 @@ func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
 	b.learn(ctx) // before what was launched from them
 	for _, s := range b.scopes {
 		b.observe(ctx, s)
+		b.observeDatabases(ctx, s)
 	}
 	if len(b.ticks) > 0 {
 		b.tick(ctx)
@@ -74,14 +75,15 @@ func (t *Tracker) Handle(ctx context.Context, messages []Message) Report {
 }
 
 type batch struct {
-	t      *Tracker
-	scopes []Scope // of the hints, each once
-	hints  []pending
-	images []pending // that calls made
-	ticks  []*Message
-	retry  map[string]bool
-	buried map[string]bool
-	report Report
+	t         *Tracker
+	scopes    []Scope // of the hints, each once
+	hints     []pending
+	images    []pending // that calls made
+	databases []pending
+	ticks     []*Message
+	retry     map[string]bool
+	buried    map[string]bool
+	report    Report
 }
 
 // read parses one message and sorts it.
@@ -113,14 +115,18 @@ func (b *batch) read(ctx context.Context, m *Message) {
 	}
 }
 
-// hint keeps the instances that an event names, and the images that a call made. Hosts
-// and images change no count by themselves: their instances do, and those have events of
-// their own.
+// hint keeps the instances and databases that an event names, and the images that a call
+// made. Hosts and images change no count by themselves: their instances do, and those have
+// events of their own.
 func (b *batch) hint(m *Message, e event.Event) {
 	used := false
 	for _, h := range e.Resources {
 		if len(h.ID) > 2 && h.ID[:2] == "i-" {
 			b.hints = append(b.hints, pending{message: m, event: e, hint: h})
+			used = true
+		}
+		if e.Kind == event.KindDatabaseChanged && b.t.Databases != nil {
+			b.databases = append(b.databases, pending{message: m, event: e, hint: h})
 			used = true
 		}
 		if h.From.Call != "" {

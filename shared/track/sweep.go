@@ -19,6 +19,7 @@ type SweepReport struct {
 	Account   string
 	Region    string
 	Instances int // seen
+	Databases int // seen
 	Released  int // recorded, but gone from AWS
 	Changes   int // commits that changed a license
 	Drift     Drift
@@ -55,11 +56,14 @@ func (t *Tracker) Sweep(ctx context.Context, s Scope) (SweepReport, error) {
 	if err != nil {
 		return report, fmt.Errorf("sweep %s: nothing was released: %w", s, err)
 	}
-	missing, err := t.missing(ctx, s, seen, start)
+	missing, err := t.missing(ctx, s, listed, seen, start)
 	if err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
-	if err := t.release(ctx, s, missing, &report); err != nil {
+	if err := t.release(ctx, s, missing, t.lookAgain, &report); err != nil {
+		return report, fmt.Errorf("sweep %s: %w", s, err)
+	}
+	if err := t.sweepDatabases(ctx, s, &report); err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	if err := t.adopt(ctx, s, &report); err != nil {
@@ -69,9 +73,9 @@ func (t *Tracker) Sweep(ctx context.Context, s Scope) (SweepReport, error) {
 	return report, nil
 }
 
-// missing lists the instances that the ledger holds as alive and the listing
-// did not show.
-func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.ResourceID]bool, start time.Time) ([]license.ResourceID, error) {
+// missing lists the resources that the ledger holds as alive and a listing, which
+// shows those that listed names, did not show.
+func (t *Tracker) missing(ctx context.Context, s Scope, listed func(license.ResourceID) bool, seen map[license.ResourceID]bool, start time.Time) ([]license.ResourceID, error) {
 	if _, err := t.refresh(ctx); err != nil { // nothing was recorded yet where nothing was listed
 		return nil, fmt.Errorf("read configurations: %w", err)
 	}
@@ -105,9 +109,9 @@ func (t *Tracker) missing(ctx context.Context, s Scope, seen map[license.Resourc
 // listed reports whether a listing of EC2 shows the resource while it is there.
 func listed(id license.ResourceID) bool { return id.Type() == license.EC2Instance }
 
-// release looks directly, twice, and releases what neither look finds. The
+// release looks directly, twice, by again, and releases what neither look finds. The
 // facts may be lost for a member of a license, so its license is claimed too.
-func (t *Tracker) release(ctx context.Context, s Scope, missing []license.ResourceID, report *SweepReport) error {
+func (t *Tracker) release(ctx context.Context, s Scope, missing []license.ResourceID, again lookAgain, report *SweepReport) error {
 	for look := range 2 {
 		if len(missing) == 0 {
 			return nil
@@ -118,7 +122,7 @@ func (t *Tracker) release(ctx context.Context, s Scope, missing []license.Resour
 			}
 		}
 		var err error
-		if missing, err = t.lookAgain(ctx, s, missing, report); err != nil {
+		if missing, err = again(ctx, s, missing, report); err != nil {
 			return err
 		}
 	}
@@ -141,6 +145,10 @@ func (t *Tracker) release(ctx context.Context, s Scope, missing []license.Resour
 	}
 	return nil
 }
+
+// lookAgain is a direct look: it records the resources that it finds and returns the
+// rest.
+type lookAgain func(ctx context.Context, s Scope, ids []license.ResourceID, report *SweepReport) ([]license.ResourceID, error)
 
 // lookAgain records the instances that a direct look finds and returns the rest.
 func (t *Tracker) lookAgain(ctx context.Context, s Scope, ids []license.ResourceID, report *SweepReport) ([]license.ResourceID, error) {

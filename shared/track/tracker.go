@@ -93,7 +93,8 @@ var ErrUnreachable = errors.New("the account or Region cannot be reached")
 type Tracker struct {
 	Store       Store
 	Observer    Observer
-	Lineage     Lineage // nil: only what Observer tells of images
+	Lineage     Lineage   // nil: only what Observer tells of images
+	Databases   Databases // nil: databases are not looked at
 	DeadLetters DeadLetters
 	Documents   ledger.Documents // keeps from which images others were made; nil: only the process knows
 	Catalog     license.Catalog
