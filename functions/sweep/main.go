@@ -11,12 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/rdscloud"
 	"licenseguard/shared/adapter/spoke"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
@@ -34,11 +36,11 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionSweep), newEC2)
+	access := spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionSweep)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
-	cloud := ec2cloud.NewFleet(machines)
+	cloud := ec2cloud.NewFleet(spoke.Clients(access, newEC2))
 	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Workers: workers, Timeout: timeout, Margin: margin, Tracker: &track.Tracker{
-		Store: store, Documents: store, Observer: cloud, Lineage: cloud, Catalog: catalog.Embedded(),
+		Store: store, Documents: store, Observer: cloud, Lineage: cloud, Databases: rdscloud.NewFleet(spoke.Clients(access, newRDS)), Catalog: catalog.Embedded(),
 		Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
 	}}
 	if len(h.Tracker.Scopes()) > 1 { // the schedule comes more often then, for what the run before it left
@@ -57,3 +59,5 @@ const (
 )
 
 func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }
+
+func newRDS(cfg aws.Config) *rds.Client { return rds.NewFromConfig(cfg) }

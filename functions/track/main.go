@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"licenseguard/shared/adapter/awsclient"
@@ -18,6 +19,7 @@ import (
 	"licenseguard/shared/adapter/ec2cloud"
 	"licenseguard/shared/adapter/function"
 	"licenseguard/shared/adapter/handler"
+	"licenseguard/shared/adapter/rdscloud"
 	"licenseguard/shared/adapter/spoke"
 	"licenseguard/shared/adapter/sqsqueue"
 	"licenseguard/shared/catalog"
@@ -36,14 +38,15 @@ func wire(log *slog.Logger) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	machines := spoke.Clients(spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionTrack), newEC2)
+	access := spoke.New(cfg, env.Watched, config.SpokeObserveRole, config.FunctionTrack)
 	store := dynamoledger.New(dynamodb.NewFromConfig(cfg), env.LedgerTable)
-	cloud := ec2cloud.NewFleet(machines)
+	cloud := ec2cloud.NewFleet(spoke.Clients(access, newEC2))
 	h := &handler.Track{Metrics: os.Stdout, Tracker: &track.Tracker{
 		Store:       store,
 		Documents:   store,
 		Observer:    cloud,
 		Lineage:     cloud,
+		Databases:   rdscloud.NewFleet(spoke.Clients(access, newRDS)),
 		DeadLetters: sqsqueue.NewDeadLetters(sqs.NewFromConfig(cfg), env.DeadLetterQueueURL),
 		Catalog:     catalog.Embedded(),
 		Accounts:    env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
@@ -52,3 +55,5 @@ func wire(log *slog.Logger) (any, error) {
 }
 
 func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }
+
+func newRDS(cfg aws.Config) *rds.Client { return rds.NewFromConfig(cfg) }

@@ -60,12 +60,14 @@ func (b *batch) observeDatabases(ctx context.Context, s Scope) {
 	r, err := b.recordDatabases(ctx, s, hints)
 	b.report.Changes += r.changes
 	if err != nil {
-		b.t.Log.ErrorContext(ctx, "databases not recorded", "account", s.Account, "error", err)
+		b.t.Log.ErrorContext(ctx, "databases not recorded", "account", s.Account, "region", s.Region, "error", err)
 	}
 	now := b.t.Now()
 	for _, p := range hints {
 		switch id := license.NewResourceID(s.Account, s.Region, p.hint.ID); {
-		case err != nil || r.failed[id] != nil:
+		case err != nil:
+			b.unrecorded(ctx, p, err)
+		case r.failed[id] != nil:
 			b.retry[p.message.ID] = true
 		case !b.retry[p.message.ID] && p.hint.State != "":
 			b.report.Latency = append(b.report.Latency, now.Sub(p.event.Time))

@@ -208,7 +208,7 @@ func (b *batch) unrecorded(ctx context.Context, p pending, err error) {
 		return
 	}
 	b.bury(ctx, p.message, DeadLetter{MessageID: p.message.ID, Body: p.message.Body, EventID: p.event.ID, Place: "account",
-		Reason: fmt.Sprintf("account %s, Region %s cannot be reached: what is on record of it stays as it is, and a sweep counts instance %s once its role lets us in: %v",
+		Reason: fmt.Sprintf("account %s, Region %s cannot be reached: what is on record of it stays as it is, and a sweep counts %s once its role lets us in: %v",
 			p.event.Account, p.event.Region, p.hint.ID, err)})
 }
 
