@@ -105,10 +105,10 @@ func (f function) acceptWildcard(reason string, finding any) {
 	}), jsii.Bool(true))
 }
 
-// allowDescribe lets the function look at EC2.
+// allowDescribe lets the function look at EC2 and RDS.
 func (f function) allowDescribe(actions ...string) {
 	f.allow("Observe", actions, "*")
-	f.acceptWildcard("The Describe actions of EC2 know no resources: \"*\" is the only one that AWS accepts.", "Resource::*")
+	f.acceptWildcard("The Describe actions of EC2 know no resources: \"*\" is the only one that AWS accepts; a listing of RDS is of all databases.", "Resource::*")
 }
 
 // consume delivers the queue's messages to the function. A message that fails is

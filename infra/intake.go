@@ -57,7 +57,7 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 	})
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
-	track.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry")
+	track.allowDescribe(observes()...)
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
@@ -67,9 +67,16 @@ func newIntake(scope constructs.Construct, s settings, l ledger) intake {
 		environment: map[string]*string{config.EnvLedgerTable: l.table.TableName(), config.EnvAccounts: accounts},
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
-	sweep.allowDescribe("ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry")
+	sweep.allowDescribe(observes()...)
 	sweep.every("rate(1 hour)")
 	return intake{queue, deadLetters, rules, track, sweep}
+}
+
+// observes are the calls that tell what is true. The options of databases are asked for
+// only where a license looks for packs.
+func observes() []string {
+	return []string{"ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry",
+		"rds:DescribeDBInstances", "rds:DescribeOptionGroups"}
 }
 
 // accountIDs are the accounts whose events count: by default the stack's own.
@@ -144,6 +151,9 @@ func hints() []hint {
 		}},
 		{"Association", "SSM associations, whose inventory tells the software on an instance", map[string]any{
 			"source": []string{"aws.ssm"}, "detail-type": []string{"EC2 State Manager Instance Association State Change"},
+		}},
+		{"Database", "databases that start, stop, end or change", map[string]any{
+			"source": []string{"aws.rds"}, "detail-type": []string{"RDS DB Instance Event"},
 		}},
 	}
 }

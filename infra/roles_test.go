@@ -22,13 +22,15 @@ var allowed = map[string]string{
 		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances ec2:DescribeSnapshots ec2:GetImageAncestry
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
+		rds:DescribeDBInstances rds:DescribeOptionGroups
 		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
 	"sweep": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
 		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances ec2:DescribeSnapshots ec2:GetImageAncestry
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
-		logs:CreateLogStream logs:PutLogEvents`,
+		logs:CreateLogStream logs:PutLogEvents
+		rds:DescribeDBInstances rds:DescribeOptionGroups`,
 	"enforce": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams

@@ -156,7 +156,7 @@ func (w *world) newQueue(name string) queue {
 	return queue{name: name, url: aws.ToString(out.QueueUrl), arn: "arn:aws:sqs:" + region + ":" + account + ":" + name}
 }
 
-// newRules lets EC2's events into the intake, and what is on our bus into a
+// newRules lets the events of EC2 and RDS into the intake, and what is on our bus into a
 // listener. The transformer makes moto deliver the event whole; AWS does so
 // without one.
 func (w *world) newRules() {
@@ -168,6 +168,7 @@ func (w *world) newRules() {
 		target             queue
 	}{
 		{"instances", "default", `{"source":["aws.ec2"],"detail-type":["EC2 Instance State-change Notification"]}`, w.intake},
+		{"databases", "default", `{"source":["aws.rds"],"detail-type":["RDS DB Instance Event"]}`, w.intake},
 		{"licenses", config.EventBusName, `{"source":["` + config.EventSource + `"]}`, w.listener},
 	} {
 		_, err := w.bus.PutRule(ctx, &eventbridge.PutRuleInput{Name: &r.name, EventBusName: &r.bus, EventPattern: &r.pattern})
