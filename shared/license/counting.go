@@ -11,6 +11,10 @@ package license
 //   - Core: the cores of the CPU options, else the type's default cores.
 //   - Socket: cannot be known; the sockets of the family's host, estimated.
 //
+// Of a managed node they are what its guest tells (Guest); under Core and Socket that
+// is estimated, because AWS License Manager counts nodes by vCPU and Instance only, and
+// a guest does not know the cores and sockets of what it runs on.
+//
 // An unknown type counts as the largest of its family and is estimated. Then
 // the vendors' arithmetic applies: ratio, minimum, pack, and once more for the
 // standby of a database where the rules count it. Whether the state
@@ -19,7 +23,7 @@ func Count(counting CountingType, rules Rules, in Instance, catalog Catalog) Usa
 	u := Usage{Explanation: Explanation{Counting: counting, Type: in.Type}}
 	t, source := typeOf(in, catalog)
 	u.Explanation.Source = source
-	u.Estimated = source != FromCatalog
+	u.Estimated = source != FromCatalog && !(source == FromGuest && counting == CountVCPU)
 	// The threads per core are those of what is counted: default vCPUs go with
 	// the type's, so that turning hyper-threading off does not double a ratio.
 	u.ThreadsPerCore = t.ThreadsPerCore
@@ -40,7 +44,7 @@ func Count(counting CountingType, rules Rules, in Instance, catalog Catalog) Usa
 		}
 	case CountSocket:
 		u.Estimated = true
-		u.Units, u.Explanation.Source = socketsOfFamily(Family(in.Type), catalog)
+		u.Units, u.Explanation.Source = socketsOf(in, catalog)
 	case CountInstance:
 		u.Units, u.Estimated, u.Explanation.Source = 1, false, FromResource
 	}
@@ -99,6 +103,9 @@ func typeOf(in Instance, catalog Catalog) (InstanceType, Source) {
 		return t, FromCatalog
 	}
 	if in.TypeFacts.VCPUs > 0 && in.TypeFacts.Name == in.Type {
+		if in.ID.Type() == ManagedNode {
+			return in.TypeFacts, FromGuest
+		}
 		return in.TypeFacts, FromCatalog
 	}
 	if t, ok := catalog.LargestOfFamily(Family(in.Type)); ok && t.VCPUs >= in.CPUOptions.VCPUs() {
@@ -108,6 +115,13 @@ func typeOf(in Instance, catalog Catalog) (InstanceType, Source) {
 		return InstanceType{Name: in.Type, VCPUs: o.VCPUs(), Cores: o.Cores, ThreadsPerCore: o.ThreadsPerCore}, FromCPUOptions
 	}
 	return InstanceType{Name: in.Type, VCPUs: unknownVCPUs, Cores: unknownCores, ThreadsPerCore: 2}, FromNothing
+}
+
+func socketsOf(in Instance, catalog Catalog) (int64, Source) {
+	if n, ok := socketsOfNode(in.Type); ok && in.ID.Type() == ManagedNode {
+		return n, FromGuest
+	}
+	return socketsOfFamily(Family(in.Type), catalog)
 }
 
 func socketsOfFamily(family string, catalog Catalog) (int64, Source) {

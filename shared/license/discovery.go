@@ -12,6 +12,18 @@ type Discovery struct {
 	What            string    // what was found, in words, such as `Microsoft SQL Server 2019 (64-bit) 15.0.2000.5`
 	Found           time.Time // when it was first seen
 	Lost            time.Time // when it was first seen to be there no more; zero: it is there
+	Why             string    // why it is lost, in words, such as "uninstalled"
+	Captured        time.Time // when the machine told what found or lost it; zero: not told
+}
+
+// String tells what was found, since when, and whether and why it is lost.
+func (d Discovery) String() string {
+	const layout = "2006-01-02 15:04:05 UTC"
+	text := "found " + d.What + ", since " + d.Found.UTC().Format(layout)
+	if !d.Lost.IsZero() {
+		text += "; not found since " + d.Lost.UTC().Format(layout) + ": " + d.Why
+	}
+	return text
 }
 
 // Discovery returns how a resource was found by a configuration's products.

@@ -23,6 +23,7 @@ const (
 	FromCatalog    Source = "catalog"     // the instance type's defaults
 	FromCPUOptions Source = "cpu-options" // the instance's CPU options
 	FromHost       Source = "host"        // DescribeHosts
+	FromGuest      Source = "guest"       // what the machine's own operating system tells
 	FromHostTable  Source = "host-table"  // the family's host as documented
 	FromFamily     Source = "family"      // the family's largest type
 	FromNothing    Source = "largest"     // nothing known: the largest that AWS offers

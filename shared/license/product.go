@@ -20,7 +20,7 @@ type Product struct {
 // ProductFilter is one condition on what an inventory says of a resource.
 type ProductFilter struct {
 	Name       string   // e.g. "Application Name", "Tag:KEY", "Engine Edition"
-	Comparator string   // Equals or NotEquals
+	Comparator string   // Equals, NotEquals, or one of ours; see BeginsWith
 	Values     []string // any of these; none, for a tag: any value
 }
 
@@ -61,17 +61,19 @@ type productFilter struct {
 var (
 	equals    = []string{Equals}
 	notEquals = []string{NotEquals}
+	// texts are Equals, which AWS knows, and ours.
+	texts = []string{Equals, BeginsWith, MatchesWildcard, MatchesPattern}
 )
 
 var productFilters = map[string]map[string]productFilter{
 	SSMManaged: {
-		"Application Name":      {comparators: equals},
-		"Application Publisher": {comparators: equals},
-		"Application Version":   {comparators: equals},
-		"Platform Name":         {comparators: equals},
-		"Platform Type":         {comparators: equals, legal: []string{"Windows", "Linux", "MacOS"}},
-		"License Included": {comparators: []string{Equals, NotEquals},
-			legal: []string{"sql-server-enterprise", "sql-server-standard", "sql-server-web", "windows-server-datacenter"}},
+		filterName:         {comparators: texts},
+		filterPublisher:    {comparators: texts},
+		filterVersion:      {comparators: append([]string{InVersionRange}, texts...)},
+		filterPlatformName: {comparators: texts},
+		filterPlatformType: {comparators: equals, legal: []string{"Windows", "Linux", "MacOS"}},
+		filterIncluded: {comparators: []string{Equals, NotEquals},
+			legal: []string{sqlEnterprise, sqlStandard, sqlWeb, windowsDatacenter}},
 		FilterAccount: {comparators: notEquals, form: regexp.MustCompile(`^[0-9]{12}$`), want: "account ids of 12 digits"},
 		FilterTag:     {comparators: notEquals, optional: true},
 	},
@@ -88,7 +90,7 @@ var productFilters = map[string]map[string]productFilter{
 var (
 	resourceTypes = []string{SSMManaged, RDS}
 	filterNames   = map[string][]string{
-		SSMManaged: {"Application Name", "Application Publisher", "Application Version", "Platform Name", "Platform Type", FilterTag + "KEY", FilterAccount, "License Included"},
+		SSMManaged: {filterName, filterPublisher, filterVersion, filterPlatformName, filterPlatformType, FilterTag + "KEY", FilterAccount, filterIncluded},
 		RDS:        {FilterEngineEdition, FilterLicensePack},
 	}
 )
@@ -162,7 +164,7 @@ func (p Product) validate(field string) error {
 			return err
 		}
 		names[name] += len(f.Values)
-		includes = includes || f.Comparator == Equals
+		includes = includes || f.Comparator != NotEquals
 		if p.ResourceType == RDS && names[name] > 1 {
 			return &FieldError{Field: at + ".values", Value: strings.Join(f.Values, ", "), Want: "give one " + name + " only; make a configuration for each"}
 		}
@@ -175,11 +177,7 @@ func (p Product) validate(field string) error {
 
 func (known productFilter) validate(at string, f ProductFilter) error {
 	if !slices.Contains(known.comparators, f.Comparator) {
-		want := "it is " + strings.Join(known.comparators, " or ") + " for " + quote(f.Name)
-		if f.Comparator != Equals && f.Comparator != NotEquals {
-			want += "; prefixes, wildcards, version ranges and regular expressions are not supported yet"
-		}
-		return &FieldError{Field: at + ".comparator", Value: f.Comparator, Want: want}
+		return &FieldError{Field: at + ".comparator", Value: f.Comparator, Want: "it is " + strings.Join(known.comparators, " or ") + " for " + quote(f.Name)}
 	}
 	if len(f.Values) == 0 && !known.optional || len(f.Values) > maximumValues {
 		return &FieldError{Field: at + ".values", Value: strconv.Itoa(len(f.Values)), Want: fmt.Sprintf("give 1 to %d values", maximumValues)}
@@ -196,6 +194,9 @@ func (known productFilter) validate(at string, f ProductFilter) error {
 			want = "one of " + strings.Join(known.legal, ", ")
 		case known.form != nil && !known.form.MatchString(v):
 			want = known.want
+		}
+		if _, err := test(f.Comparator, v); want == "" && err != nil {
+			want = err.Error()
 		}
 		if want != "" {
 			return &FieldError{Field: at + ".values", Value: v, Want: "give " + want}

@@ -75,6 +75,8 @@ func (s Source) says() string {
 		return " by the CPU options that it was launched with"
 	case FromHost:
 		return ", as EC2 describes the host"
+	case FromGuest:
+		return ", as its own operating system tells (the guest's view, not the host's)"
 	case FromHostTable:
 		return ", as AWS documents its hosts (estimated: the host itself was not described)"
 	case FromFamily:
