@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-//go:embed autoscaling cloudtrail ec2 malformed rds schedule ssm
+//go:embed autoscaling cloudtrail ec2 malformed rds s3 schedule ssm
 var samples embed.FS
 
 // Read returns the sample of that name, such as

@@ -28,8 +28,9 @@ const (
 
 // envelope is an event without knowledge of its detail.
 type envelope struct {
-	event  Event // without Kind and Resources
-	detail object
+	event     Event // without Kind and Resources
+	detail    object
+	resources json.RawMessage
 }
 
 // parseEnvelope reads all of the body except the detail's fields. The id comes
@@ -58,6 +59,7 @@ func parseEnvelope(body []byte) (envelope, *Malformed) {
 			return e, m
 		}
 	}
+	e.resources = top.fields["resources"]
 	e.detail, m = top.object("detail")
 	return e, m
 }

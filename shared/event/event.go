@@ -7,8 +7,8 @@ type Event struct {
 	ID         string // the envelope's id; EventBridge repeats it for a doubled event
 	DetailType string
 	Source     string
-	Account    string
-	Region     string
+	Account    string    // of the resources; else the envelope's
+	Region     string    // as Account
 	Time       time.Time // the envelope's time, in UTC and whole seconds
 	Kind       Kind
 	Resources  []Hint // what to look at again, each once; empty for KindUnknown and KindTick
@@ -26,13 +26,15 @@ const (
 	KindHostChanged     Kind = "host-changed"     // facts of a Dedicated Host may have changed
 	KindAMIState        Kind = "ami-state"        // an image appeared, went or changed
 	KindDatabaseChanged Kind = "database-changed" // facts or the state of a DB instance may have changed
+	KindInventory       Kind = "inventory"        // the software of a machine was listed anew
+	KindNode            Kind = "node"             // a machine outside EC2 was registered or deregistered
 	KindTick            Kind = "tick"             // a schedule fired
 	KindUnknown         Kind = "unknown"          // nothing to look at
 )
 
 // Hint names a resource to look at again.
 type Hint struct {
-	ID    string // of an instance (i-…), a Dedicated Host (h-…), an image (ami-…) or a database (db:NAME)
+	ID    string // of an instance (i-…), a Dedicated Host (h-…), an image (ami-…), a managed node (mi-…) or a database (db:NAME)
 	State string // the instance's state for KindInstanceState, a database's where the event tells it, else ""
 	// LaunchedBy says in words who launched or started the instance, in at most
 	// 200 printable characters. It is "" for all events but a record of such a
@@ -41,6 +43,16 @@ type Hint struct {
 	// From says what an image was made from, as the record of the call tells. It has
 	// no Call for all other events.
 	From Origin
+	// Inventory says that the software of the machine is to be looked at, too.
+	Inventory bool
+	// Object and ETag name an object of a Resource Data Sync and its content: two
+	// events with the same of both tell the same.
+	Object, ETag string
+	// Note is what an event tells people beside the hint, in at most 200 printable
+	// characters; "" for most.
+	Note string
+
+	account, region string // of the resource, where they are not the envelope's
 }
 
 // Origin is what an image was made from, as far as the record of the call tells: the

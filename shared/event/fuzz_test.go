@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	idShape     = regexp.MustCompile(`^((i|h|ami)-[0-9a-f]{8,17}|db:[a-z][a-z0-9-]{0,62})$`)
+	idShape     = regexp.MustCompile(`^((i|mi|h|ami)-[0-9a-f]{8,17}|db:[a-z][a-z0-9-]{0,62})$`)
 	regionShape = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
 )
@@ -70,6 +70,9 @@ func checkEvent(t *testing.T, e event.Event) {
 	for _, h := range e.Resources {
 		if !idShape.MatchString(h.ID) || (h.State != "") != (e.Kind == event.KindInstanceState) && e.Kind != event.KindDatabaseChanged {
 			t.Errorf("%s with hint %+v", e.Kind, h)
+		}
+		if utf8.RuneCountInString(h.Note) > 200 || strings.ContainsFunc(h.Note, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("note %q", h.Note)
 		}
 		if utf8.RuneCountInString(h.LaunchedBy) > 200 || strings.ContainsFunc(h.LaunchedBy, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("launched by %q", h.LaunchedBy)

@@ -18,6 +18,15 @@ func Parse(body []byte) (Event, error) {
 		m.EventID = e.event.ID
 		return Event{}, m
 	}
+	if e.event.Kind == KindNode {
+		e.event.Resources = appendMachines(e.event.Resources, e.resources)
+		if len(e.event.Resources) == 0 {
+			e.event.Kind = KindUnknown
+		}
+	}
+	if len(e.event.Resources) > 0 && e.event.Resources[0].account != "" {
+		e.event.Account, e.event.Region = e.event.Resources[0].account, e.event.Resources[0].region
+	}
 	return e.event, nil
 }
 
@@ -36,8 +45,12 @@ var parsers = map[name]parser{
 	{"aws.ec2", "AWS API Call via CloudTrail"}:                         parseCall,
 	{"aws.autoscaling", "EC2 Instance Launch Successful"}:              instanceAt("EC2InstanceId"),
 	{"aws.autoscaling", "EC2 Instance Terminate Successful"}:           instanceAt("EC2InstanceId"),
-	{"aws.ssm", "EC2 State Manager Instance Association State Change"}: parseInventory,
 	{"aws.rds", "RDS DB Instance Event"}:                               parseDatabase,
+	{"aws.ssm", "EC2 State Manager Instance Association State Change"}: parseAssociation,
+	{"aws.ssm", "Inventory Resource State Change"}:                     parseInventoryType,
+	{"aws.ssm", "SSM Managed Instance Registration"}:                   parseNode,
+	{"aws.ssm", "SSM Managed Instance Deregistration"}:                 parseNode,
+	{"aws.s3", "Object Created"}:                                       parseInventoryObject,
 	{"aws.events", "Scheduled Event"}:                                  parseTick,
 }
 
@@ -70,23 +83,6 @@ func parseImage(detail object) (Kind, []Hint, *Malformed) {
 		return "", nil, m
 	}
 	return KindAMIState, []Hint{{ID: id}}, nil
-}
-
-// parseInventory sees that the software of an instance was listed anew. Other
-// documents, runs that failed, and machines outside EC2 (mi-…) change nothing
-// that is counted.
-func parseInventory(detail object) (Kind, []Hint, *Malformed) {
-	if detail.optional("document-name") != "AWS-GatherSoftwareInventory" || detail.optional("status") != "Success" {
-		return KindUnknown, nil, nil
-	}
-	id, m := detail.text("instance-id", machineRule)
-	switch {
-	case m != nil:
-		return "", nil, m
-	case !isInstance(id):
-		return KindUnknown, nil, nil
-	}
-	return KindInstanceChanged, []Hint{{ID: id}}, nil
 }
 
 func parseTick(object) (Kind, []Hint, *Malformed) { return KindTick, nil, nil }

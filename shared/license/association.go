@@ -45,7 +45,7 @@ var associationForm = map[AssociationKind]struct {
 }{
 	ByAMI:            {regexp.MustCompile(`^ami-[0-9A-Za-z-]{1,64}$`), "an AMI id such as ami-0123456789abcdef0"},
 	ByLaunchTemplate: {regexp.MustCompile(`^lt-[0-9a-f]{8,17}$`), "a launch template id such as lt-0123456789abcdef0"},
-	ByInstance:       {regexp.MustCompile(`^i-[0-9a-f]{8,17}$`), "an instance id such as i-0123456789abcdef0"},
+	ByInstance:       {regexp.MustCompile(`^m?i-[0-9a-f]{8,17}$`), "an instance id such as i-0123456789abcdef0, or a managed node's such as mi-0123456789abcdef0"},
 	ByHost:           {regexp.MustCompile(`^h-[0-9a-f]{8,17}$`), "a Dedicated Host id such as h-0123456789abcdef0"},
 	BySpecification: {regexp.MustCompile(`^arn:aws[a-z-]*:license-manager:[a-z0-9-]+:[0-9]{12}:license-configuration[:/]lic-[0-9a-zA-Z]{1,64}$`),
 		"the ARN of a license configuration such as arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef"},

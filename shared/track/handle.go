@@ -115,13 +115,13 @@ func (b *batch) read(ctx context.Context, m *Message) {
 	}
 }
 
-// hint keeps the instances and databases that an event names, and the images that a call
+// hint keeps the instances, nodes and databases that an event names, and the images that a call
 // made. Hosts and images change no count by themselves: their instances do, and those have
 // events of their own.
 func (b *batch) hint(m *Message, e event.Event) {
 	used := false
 	for _, h := range e.Resources {
-		if len(h.ID) > 2 && h.ID[:2] == "i-" {
+		if strings.HasPrefix(h.ID, "i-") || isNode(h.ID) && b.t.Inventories != nil {
 			b.hints = append(b.hints, pending{message: m, event: e, hint: h})
 			used = true
 		}
@@ -171,8 +171,14 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 			hints = append(hints, p)
 		}
 	}
-	sightings, err := b.look(ctx, s, hints)
+	var sightings []sighting
+	relevant, err := b.relevant(ctx, hints)
 	if err == nil {
+		hints = relevant
+		sightings, err = b.look(ctx, s, slices.DeleteFunc(slices.Clone(hints), func(p pending) bool { return isNode(p.hint.ID) }))
+	}
+	if err == nil {
+		sightings = b.takeInventory(ctx, s, hints, sightings)
 		var r recordings
 		r, err = b.t.record(ctx, s, sightings)
 		b.report.Changes += r.changes
@@ -194,6 +200,9 @@ func (b *batch) observe(ctx context.Context, s Scope) {
 	}
 	now := b.t.Now()
 	for _, p := range hints {
+		if !b.retry[p.message.ID] {
+			b.t.remember(p)
+		}
 		if !b.retry[p.message.ID] && p.hint.State != "" {
 			b.report.Latency = append(b.report.Latency, now.Sub(p.event.Time))
 		}

@@ -21,8 +21,10 @@ type sighting struct {
 	happened    time.Time
 	uncertainty time.Duration
 	eventID     string
-	launchedBy  string // who made this launch, if an event told
-	discovered  bool   // the products were looked for: the instance's Discoveries are what was found
+	launchedBy  string             // who made this launch, if an event told
+	inventory   *license.Inventory // what was read of it; nil: nothing was asked
+	confirmed   time.Time          // when a node last told of itself
+	discovered  bool               // the products were looked for: the instance's Discoveries are what was found
 }
 
 // recordings says what became of sightings.
@@ -194,12 +196,22 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 	f.Observed, f.EventID = s.observed, s.eventID
 	if s.gone {
 		f.Instance.State = license.Terminated // the generation stays: should AWS know it again, that look wins
+		if f.Instance.ID.Type() == license.ManagedNode {
+			f.Instance.Discoveries = deregistered(before.Instance.Discoveries, s.happened)
+		}
 		return f
 	}
 	f.Instance, f.Generation, f.LaunchedBy = s.instance, generationOf(s.instance), launcher(s, before)
 	f.Instance.Ancestry = t.ancestry(s.instance, before, had)
 	if !s.discovered {
 		f.Instance.Discoveries = before.Instance.Discoveries
+	}
+	if s.instance.ID.Type() == license.ManagedNode {
+		nodeFacts(&f, s, &before.Instance)
+		f.Confirmed = confirmed(before.Confirmed, s)
+	}
+	if s.inventory != nil {
+		f.Instance.Discoveries = t.finder().Discover(before.Instance.Discoveries, s.inventory, &f.Instance, s.happened)
 	}
 	if s.host.ID != "" || s.instance.HostID == "" {
 		f.Host = s.host

@@ -22,6 +22,8 @@ type SweepReport struct {
 	Databases int // seen
 	Released  int // recorded, but gone from AWS
 	Changes   int // commits that changed a license
+	Nodes     int // managed nodes seen
+	Findings  int // what inventories did not tell well; see the log
 	Drift     Drift
 	Took      time.Duration
 	First     bool   `json:",omitempty"` // nothing was known of it before: its drift is no loss
@@ -63,7 +65,8 @@ func (t *Tracker) Sweep(ctx context.Context, s Scope) (SweepReport, error) {
 	if err := t.release(ctx, s, missing, t.lookAgain, &report); err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
-	if err := t.sweepDatabases(ctx, s, &report); err != nil {
+	// Each looks with a service of its own: one that fails leaves the other.
+	if err := errors.Join(t.sweepDatabases(ctx, s, &report), t.sweepInventory(ctx, s, &report)); err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	if err := t.adopt(ctx, s, &report); err != nil {

@@ -93,8 +93,9 @@ var ErrUnreachable = errors.New("the account or Region cannot be reached")
 type Tracker struct {
 	Store       Store
 	Observer    Observer
-	Lineage     Lineage   // nil: only what Observer tells of images
-	Databases   Databases // nil: databases are not looked at
+	Lineage     Lineage     // nil: only what Observer tells of images
+	Databases   Databases   // nil: databases are not looked at
+	Inventories Inventories // nil: no inventory is read, and managed nodes are not counted
 	DeadLetters DeadLetters
 	Documents   ledger.Documents // keeps from which images others were made; nil: only the process knows
 	Catalog     license.Catalog
@@ -119,6 +120,7 @@ type memory struct {
 	loaded         bool
 	types          map[string]license.InstanceType // looked up by this process
 	images         origins
+	found          findings
 }
 
 // Scopes lists what is watched: every Region of every account, in their order.

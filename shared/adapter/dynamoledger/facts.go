@@ -66,6 +66,8 @@ type packedDiscovery struct {
 	Product       string
 	What          string
 	Found, Lost   int64
+	Why           string
+	Captured      int64
 }
 
 type packedAncestor struct {
@@ -120,7 +122,7 @@ func factsItem(f *ledger.Facts) (item, error) {
 	}
 	for _, d := range in.Discoveries {
 		p.Discoveries = append(p.Discoveries, packedDiscovery{Configuration: d.ConfigurationID, Product: d.Product, What: d.What,
-			Found: milli(d.Found), Lost: milli(d.Lost)})
+			Found: milli(d.Found), Lost: milli(d.Lost), Why: d.Why, Captured: milli(d.Captured)})
 	}
 	data, err := cbor.Marshal(p)
 	if err != nil {
@@ -172,7 +174,7 @@ func factsOf(it item) (f ledger.Facts, err error) {
 	}
 	for _, d := range p.Discoveries {
 		f.Instance.Discoveries = append(f.Instance.Discoveries, license.Discovery{ConfigurationID: d.Configuration, Product: d.Product, What: d.What,
-			Found: fromMilli(d.Found), Lost: fromMilli(d.Lost)})
+			Found: fromMilli(d.Found), Lost: fromMilli(d.Lost), Why: d.Why, Captured: fromMilli(d.Captured)})
 	}
 	return f, nil
 }
