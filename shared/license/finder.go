@@ -184,7 +184,7 @@ func (p finderProduct) lookAtApplications(inv *Inventory) Finding {
 			}
 		}
 	}
-	return Finding{Known: true, Why: why}
+	return Finding{Known: !inv.Cut, Why: why}
 }
 
 // String writes an application for people, such as "SQL Server 2019 15.0.2000.5".

@@ -28,6 +28,7 @@ type Inventory struct {
 	// missing here says nothing: not that there is no software.
 	Captured     map[InventoryPart]time.Time
 	Applications []Application // those that were asked for
+	Cut          bool          // there are more of them than are held
 	PlatformName string        // such as "Ubuntu"
 	PlatformType string        // Windows, Linux or MacOS
 	Guest        Guest
@@ -47,7 +48,7 @@ func (inv *Inventory) Add(o Inventory) {
 		inv.Captured[part] = at
 		switch part {
 		case PartApplications:
-			inv.Applications = o.Applications
+			inv.Applications, inv.Cut = o.Applications, o.Cut
 		case PartMachine:
 			inv.PlatformName, inv.PlatformType = o.PlatformName, o.PlatformType
 		case PartGuest:

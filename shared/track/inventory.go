@@ -103,8 +103,15 @@ func (t *Tracker) readings() []Reading {
 // inventories are what was read, by AWS id.
 type inventories map[string]*license.Inventory
 
-func (i inventories) add(page []license.Inventory) {
+// add takes a page over. What was told by a clock that is ahead was told now: else
+// nothing that is told later would ever be newer.
+func (i inventories) add(page []license.Inventory, now time.Time) {
 	for _, one := range page {
+		for part, at := range one.Captured {
+			if at.After(now) {
+				one.Captured[part] = now
+			}
+		}
 		id := one.ID.AWSID()
 		if i[id] == nil {
 			i[id] = &license.Inventory{ID: one.ID}
@@ -135,7 +142,7 @@ func (t *Tracker) readInventory(ctx context.Context, s Scope, instances, nodes [
 			if err != nil {
 				return nil, fmt.Errorf("read the inventory %s: %w", r.Part, err)
 			}
-			out.add(page)
+			out.add(page, t.Now())
 		}
 	}
 	return out, nil
@@ -280,7 +287,7 @@ func (t *Tracker) listInventory(ctx context.Context, s Scope, start time.Time, r
 			continue
 		}
 		err := t.Inventories.EachInventory(ctx, s, r, func(page []license.Inventory) error {
-			all.add(page)
+			all.add(page, t.Now())
 			return nil
 		})
 		if err != nil {
