@@ -11,7 +11,8 @@ type Event struct {
 	Region     string    // as Account
 	Time       time.Time // the envelope's time, in UTC and whole seconds
 	Kind       Kind
-	Resources  []Hint // what to look at again, each once; empty for KindUnknown and KindTick
+	Resources  []Hint          // what to look at again, each once; empty for KindUnknown and KindTick
+	Action     LifecycleAction // for KindLaunchHook
 }
 
 // Kind says what an event hints at.
@@ -28,6 +29,7 @@ const (
 	KindDatabaseChanged Kind = "database-changed" // facts or the state of a DB instance may have changed
 	KindInventory       Kind = "inventory"        // the software of a machine was listed anew
 	KindNode            Kind = "node"             // a machine outside EC2 was registered or deregistered
+	KindLaunchHook      Kind = "launch-hook"      // a hook holds an instance until somebody answers
 	KindTick            Kind = "tick"             // a schedule fired
 	KindUnknown         Kind = "unknown"          // nothing to look at
 )

@@ -14,6 +14,9 @@ func Parse(body []byte) (Event, error) {
 		return e.event, nil
 	}
 	e.event.Kind, e.event.Resources, m = parse(e.detail)
+	if m == nil && e.event.Kind == KindLaunchHook {
+		e.event.Action, m = parseAction(e.detail)
+	}
 	if m != nil {
 		m.EventID = e.event.ID
 		return Event{}, m
@@ -51,6 +54,7 @@ var parsers = map[name]parser{
 	{"aws.ssm", "SSM Managed Instance Registration"}:                   parseNode,
 	{"aws.ssm", "SSM Managed Instance Deregistration"}:                 parseNode,
 	{"aws.s3", "Object Created"}:                                       parseInventoryObject,
+	{"aws.autoscaling", "EC2 Instance-launch Lifecycle Action"}:        parseLaunchHook,
 	{"aws.events", "Scheduled Event"}:                                  parseTick,
 }
 

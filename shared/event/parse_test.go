@@ -29,6 +29,9 @@ const (
 )
 
 var golden = map[string]want{
+	"autoscaling/launch-lifecycle-action/from-warm-pool": {event.KindLaunchHook, []string{member}},
+	"autoscaling/launch-lifecycle-action/into-service":   {event.KindLaunchHook, []string{member}},
+	"autoscaling/launch-lifecycle-action/into-warm-pool": {event.KindLaunchHook, []string{member}},
 	"autoscaling/launch-successful":                      {event.KindInstanceChanged, []string{member}},
 	"autoscaling/terminate-successful":                   {event.KindInstanceChanged, []string{member}},
 	"cloudtrail/allocate-hosts":                          {event.KindHostChanged, []string{host, host2}},
@@ -391,6 +394,14 @@ func TestMalformedDetail(t *testing.T) {
 		{"ec2/spot-interruption-warning/stop", "detail.instance-id", nil, "detail.instance-id"},
 		{"ec2/ami-state-change/available", "detail.ImageId", "ami-", "detail.ImageId"},
 		{"autoscaling/launch-successful", "detail.EC2InstanceId", "", "detail.EC2InstanceId"},
+		{hooked, "detail.EC2InstanceId", nil, "detail.EC2InstanceId"},
+		{hooked, "detail.LifecycleActionToken", nil, "detail.LifecycleActionToken"},
+		{hooked, "detail.LifecycleActionToken", "87654321-4321-4321-4321-21098765432Z", "detail.LifecycleActionToken"},
+		{hooked, "detail.AutoScalingGroupName", strings.Repeat("g", 256), "detail.AutoScalingGroupName"},
+		{hooked, "detail.LifecycleHookName", "a hook", "detail.LifecycleHookName"},
+		{hooked, "detail.LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATING", "detail.LifecycleTransition"},
+		{hooked, "detail.Origin", "Moon", "detail.Origin"},
+		{hooked, "detail.Destination", 7, "detail.Destination"},
 		{"ssm/instance-association-state-change/success", "detail.instance-id", "x", "detail.instance-id"},
 		{"cloudtrail/run-instances", "detail.eventName", nil, "detail.eventName"},
 		{"cloudtrail/modify-instance-attribute", "detail.requestParameters", nil, "detail.requestParameters.instanceId"},
@@ -400,6 +411,27 @@ func TestMalformedDetail(t *testing.T) {
 	for _, tt := range tests {
 		if m := mustRefuse(t, edit(t, tt.sample, tt.place, tt.value)); m.Place != tt.want {
 			t.Errorf("%s without %s: refused at %s, want %s", tt.sample, tt.place, m.Place, tt.want)
+		}
+	}
+}
+
+const hooked = "autoscaling/launch-lifecycle-action/into-service"
+
+func TestLifecycleAction(t *testing.T) {
+	token := "87654321-4321-4321-4321-210987654321"
+	for _, tt := range []struct {
+		name string
+		body []byte
+		want event.LifecycleAction
+	}{
+		{"a launch", read(t, hooked), event.LifecycleAction{Token: token, Group: "my-asg", Hook: "licenseguard-launch", Origin: event.PlaceEC2, Destination: event.PlaceGroup}},
+		{"of before warm pools", edit(t, hooked, "detail.Origin", nil), event.LifecycleAction{Token: token, Group: "my-asg", Hook: "licenseguard-launch", Origin: event.PlaceEC2, Destination: event.PlaceGroup}},
+		{"into a warm pool", read(t, "autoscaling/launch-lifecycle-action/into-warm-pool"),
+			event.LifecycleAction{Token: token, Group: "my-asg", Hook: "licenseguard-launch", Origin: event.PlaceEC2, Destination: event.PlaceWarmPool}},
+		{"no hook at all", read(t, "autoscaling/launch-successful"), event.LifecycleAction{}},
+	} {
+		if e, err := event.Parse(tt.body); err != nil || e.Action != tt.want {
+			t.Errorf("%s: got %+v, %v, want %+v", tt.name, e.Action, err, tt.want)
 		}
 	}
 }

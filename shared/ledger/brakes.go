@@ -33,6 +33,7 @@ type Brakes struct {
 	Fleet    map[string]int `json:",omitempty"` // by account: instances that use a license, at the last sweep
 	Spent    []Spent        `json:",omitempty"` // of the last hour, oldest first
 	Refused  []Spent        `json:",omitempty"` // actions of the last hour that EC2 refused, oldest first
+	Refusals []Refusals     `json:",omitempty"` // of launches, by group
 }
 
 // Limits are what enforcement may do in all. The zero values stand for the
@@ -265,9 +266,10 @@ func (b *Brakes) Swept(account string, instances, corrected int) (tooMany bool) 
 // Braking is what one update of the brakes did: the reason of its change, and the
 // holds that it began.
 type Braking struct {
-	Reason string
-	By     string
-	Began  []Hold
+	Reason    string
+	By        string
+	Began     []Hold
+	Suspended []string // in words: groups whose launching was suspended, and why
 }
 
 // BrakesCommitter updates brakes.
@@ -314,8 +316,11 @@ func (d *Braking) change(revision int64, now time.Time) *Change {
 	for _, h := range d.Began {
 		c.Alerts = append(c.Alerts, Alert{Kind: AlertHeld, Why: h.String()})
 	}
+	for _, why := range d.Suspended {
+		c.Alerts = append(c.Alerts, Alert{Kind: AlertSuspended, Why: why})
+	}
 	for i := range c.Alerts {
-		c.Alerts[i].ID = fmt.Sprintf("%s/%s/%d/r%d", EnforcementID, AlertHeld, i, revision)
+		c.Alerts[i].ID = fmt.Sprintf("%s/%s/%d/r%d", EnforcementID, c.Alerts[i].Kind, i, revision)
 	}
 	return c
 }

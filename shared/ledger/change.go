@@ -66,7 +66,7 @@ type Alert struct {
 	Resources []license.ResourceID `json:",omitempty"` // the affected instances, in order
 	Stops     int                  `json:",omitempty"` // of all affected, those that will be stopped by themselves
 	Tags      int                  `json:",omitempty"` // and those that will only be tagged
-	Why       string               `json:",omitempty"` // for AlertHeld what holds enforcement; for AlertExemption whose end it is
+	Why       string               `json:",omitempty"` // for AlertHeld what holds enforcement; for AlertSuspended which group, and why; for AlertExemption whose end it is
 }
 
 // AlertKind says what an alert is about.
@@ -81,7 +81,8 @@ const (
 	AlertNotStopped AlertKind = "not-stopped" // over, but on the never-stopped list
 	AlertUnanswered AlertKind = "unanswered"  // an overrun lasts, and nobody did anything
 	AlertExemption  AlertKind = "exemption-ends"
-	AlertHeld       AlertKind = "enforcement-held" // by a person's pause or a breaker
+	AlertHeld       AlertKind = "enforcement-held"    // by a person's pause or a breaker
+	AlertSuspended  AlertKind = "launching-suspended" // of an Auto Scaling group, by admission
 )
 
 // Answer is what policy asks to be done about one instance.

@@ -15,6 +15,7 @@ type Batch struct {
 	By            string                 // who changed it
 	Grants        []Grant
 	Outcomes      []ActionOutcome
+	Admissions    []Admission
 	Approve       *Approve
 	Revoke        string // approvals of the plan of this hash that were not carried out
 	// Partial says that more claims of the same look follow: alerts wait for
@@ -80,6 +81,8 @@ type Result struct {
 	Change *Change // nil: nothing changed, there is nothing to commit
 	Dirty  []int   // the pages that the commit must write, ascending; empty while Pages is 0
 	Grants []GrantResult
+	// Admissions answers those of the batch, in their order.
+	Admissions []Admittance
 	// Approved is how many answers were approved; Moved says that none was,
 	// because the license is not as the plan has it.
 	Approved int
@@ -117,6 +120,9 @@ func Fold(l *License, b Batch, now time.Time, catalog license.Catalog) (next *Li
 	f.total()
 	for _, g := range b.Grants {
 		result.Grants = append(result.Grants, f.grant(g))
+	}
+	for _, a := range b.Admissions {
+		result.Admissions = append(result.Admissions, f.letIn(a))
 	}
 	if b.Approve != nil {
 		result.Approved, result.Moved = f.approve(*b.Approve)

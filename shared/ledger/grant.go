@@ -158,6 +158,8 @@ const (
 	DoneLowered   Done = "lowered"  // its group's desired capacity
 	DoneWouldStop Done = "would-stop"
 	DoneWouldTag  Done = "would-tag"
+	// DoneAbandoned is a launch that did not enter service: its group ended it.
+	DoneAbandoned Done = "abandoned"
 	// DoneUndone is only journaled: what was done before was taken back.
 	DoneUndone Done = "undone"
 	// DoneCancelled is only journaled: the answer was not wanted any more.

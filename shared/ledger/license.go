@@ -37,7 +37,8 @@ type Entry struct {
 	Verdict   Verdict
 	// RuleVersion is the version under which the entry was counted.
 	RuleVersion int
-	// Since is when the present verdict began.
+	// Since is when the present verdict began; zero: it was settled at once, by an
+	// admission.
 	Since time.Time
 	// Assigned is when a host's licenses were assigned to it, for affinity.
 	Assigned time.Time

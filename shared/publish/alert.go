@@ -93,6 +93,8 @@ func (a *Alert) headline(name string) string {
 			return fmt.Sprintf("%s is held by a breaker", name)
 		}
 		return fmt.Sprintf("%s is paused by a person", name)
+	case ledger.AlertSuspended:
+		return "An Auto Scaling group launches nothing more: no license is free"
 	default:
 		return fmt.Sprintf("%s: %s", name, a.Kind)
 	}

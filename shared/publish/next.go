@@ -51,6 +51,10 @@ func (a *Alert) next() (happens string, ways []way) {
 			[]way{{"To extend it", exempt.command}, seePlan, a.seeUse()}
 	case ledger.AlertHeld:
 		return "what is held is neither stopped nor tagged until somebody resumes it. Counting and alerts go on.", []way{status, seePlan, resume}
+	case ledger.AlertSuspended:
+		return "the group starts nothing until somebody lets it: no replacement of an unhealthy instance, and no scaling out. What serves goes on. " +
+				"Free licenses, raise the count, or lower the group's minimum first, or it is suspended again.",
+			[]way{{"To see what is in use", "licenseguard position"}, {"To let the group launch again", "aws autoscaling resume-processes --scaling-processes Launch \\\n   --auto-scaling-group-name NAME"}}
 	default:
 		return a.nextOverrun()
 	}

@@ -119,7 +119,7 @@ func changes() (list []*ledger.Change) {
 		c := change(int64(i + 1))
 		c.ARN, c.Counting, c.Count, c.Hard, c.Mode, c.After, c.Expiry, c.By = a.ARN, a.Counting, a.Count, a.Hard, a.Mode, a.Totals, a.Expiry, a.By
 		c.Name, c.Alerts = a.Name, []ledger.Alert{{ID: name, Kind: a.Kind, Threshold: a.Threshold, Resources: a.Resources, Stops: a.Stops, Tags: a.Tags, Why: a.Why}}
-		if a.Kind == ledger.AlertHeld {
+		if a.Kind == ledger.AlertHeld || a.Kind == ledger.AlertSuspended {
 			c.License = a.License
 		}
 		list = append(list, c)

@@ -29,7 +29,7 @@ func (a *Alert) severity() Severity {
 			return Critical
 		}
 		return either(a.Threshold <= soon, Warning, Info)
-	case ledger.AlertUnanswered:
+	case ledger.AlertUnanswered, ledger.AlertSuspended:
 		return Critical
 	case ledger.AlertExemption:
 		return Info

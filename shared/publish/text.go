@@ -88,6 +88,8 @@ func (n *notice) when() (label, value string) {
 func (n *notice) who() (label, value string) {
 	by := telemetry.Clean(n.By, 100)
 	switch {
+	case n.Kind == ledger.AlertSuspended: // nobody but licenseguard
+		return "", ""
 	case n.Kind != ledger.AlertHeld:
 		return "Changed by", by
 	case n.byBreaker():

@@ -123,6 +123,8 @@ func alerts() map[string]publish.Alert {
 		"exemption-ends": alert(ledger.AlertExemption, 7, func(a *publish.Alert) {
 			a.Resources, a.Why = instanceIDs(2), "dave@example.com: migration of the old database, until 27 November 2026"
 		}),
+		"launching-suspended": {ID: "enforcement/launching-suspended/0/r7", Kind: ledger.AlertSuspended, License: "enforcement", Name: "Enforcement", At: at, By: "licenseguard",
+			Why: "group web in account 123456789012, us-east-1: its minimum is 20, and 10 fit"},
 		"enforcement-held-paused":  held("alice@example.com", "licenses of the new contract arrive on Monday"),
 		"enforcement-held-breaker": held("licenseguard", "30 stops within an hour in account 123456789012; the breaker opens at 25"),
 	}
@@ -166,7 +168,7 @@ func TestWhatPeopleRead(t *testing.T) {
 		})
 	}
 	for _, kind := range []ledger.AlertKind{ledger.AlertThreshold, ledger.AlertLimit, ledger.AlertRule, ledger.AlertExpiry,
-		ledger.AlertNotStopped, ledger.AlertUnanswered, ledger.AlertExemption, ledger.AlertHeld} {
+		ledger.AlertNotStopped, ledger.AlertUnanswered, ledger.AlertExemption, ledger.AlertHeld, ledger.AlertSuspended} {
 		if !kinds[kind] {
 			t.Errorf("no alert of kind %s is read here", kind)
 		}
