@@ -1,0 +1,214 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"licenseguard/shared/enforce"
+	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
+	"licenseguard/shared/track"
+)
+
+const (
+	// step is how many launches are abandoned for one change of the capacity. A
+	// group that is made smaller while they wait has that many too many; should the
+	// run die there, Auto Scaling may choose others to end than those that wait.
+	step = 10
+	// looks is how often the capacity is looked at again after the last change: a
+	// rival that read an older one may have raised it.
+	looks = 4
+)
+
+// by is who is told to have changed a group.
+const by = enforce.Breaker
+
+// refuse makes a group as small as what it has without the refused launches, and
+// abandons those.
+//
+// The capacity is always set to a number that was just counted, never by a
+// difference, and never above what it is: so it does not matter how often this is
+// done, nor that others do it at the same time. Those can raise it for a moment to
+// what they read before; whoever is last looks again.
+func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused []*launch) (err error) {
+	refused, err = b.release(ctx, s, refused)
+	if err != nil || len(refused) == 0 {
+		return err
+	}
+	var abandoned []*launch
+	defer func() { err = errors.Join(err, b.note(ctx, s, name, abandoned)) }()
+	for done := 0; done < len(refused); {
+		next := min(done+step, len(refused))
+		g, err := b.fit(ctx, s, name, refused[:next])
+		if err != nil {
+			return err
+		}
+		for _, l := range refused[done:next] {
+			waited, err := b.abandon(ctx, s, l, g)
+			if err != nil {
+				return err
+			}
+			if waited {
+				abandoned = append(abandoned, l)
+			}
+		}
+		done = next
+	}
+	for range looks {
+		g, err := b.fit(ctx, s, name, refused)
+		if err != nil || g.before == g.after {
+			return err
+		}
+	}
+	return nil
+}
+
+// release lets those in whose license a person or a breaker holds by now, and
+// returns the others.
+func (b *batch) release(ctx context.Context, s track.Scope, refused []*launch) (left []*launch, err error) {
+	brakes, err := b.Store.LoadBrakes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load brakes: %w", err)
+	}
+	for _, l := range refused {
+		if hold, held := brakes.Held(s.Account, l.refusedBy); held {
+			l.refusedBy, l.why = "", hold.String()
+			b.letIn(ctx, s, l)
+		} else {
+			left = append(left, l)
+		}
+	}
+	return left, nil
+}
+
+// note keeps what was abandoned: in the licenses, so that nothing else answers it,
+// and for the group's hour.
+func (b *batch) note(ctx context.Context, s track.Scope, name string, abandoned []*launch) error {
+	if len(abandoned) == 0 {
+		return nil
+	}
+	return errors.Join(b.settle(ctx, abandoned), b.count(ctx, s, name, len(abandoned)))
+}
+
+// sizes is a group's capacity before and after.
+type sizes struct{ before, after int32 }
+
+// fit lowers a group's capacity to what it has without some launches. Where its
+// minimum forbids that, its launching is suspended: else it would replace them
+// without end. A group that is gone has no capacity.
+func (b *batch) fit(ctx context.Context, s track.Scope, name string, without []*launch) (sizes, error) {
+	g, err := b.Groups.Group(ctx, s, name)
+	if errors.Is(err, enforce.ErrGone) {
+		return sizes{}, nil
+	}
+	if err != nil {
+		return sizes{}, err
+	}
+	kept := int32(0)
+	for _, id := range g.Members {
+		if !slices.ContainsFunc(without, func(l *launch) bool { return l.id.AWSID() == id }) {
+			kept++
+		}
+	}
+	target := max(min(kept, g.Desired), g.Min)
+	if target < g.Desired {
+		if err := b.Groups.SetCapacity(ctx, s, name, target); err != nil {
+			return sizes{}, err
+		}
+		b.report.Lowered++
+		b.Log.InfoContext(ctx, "group lowered", "group", name, "account", s.Account, "from", g.Desired, "to", target)
+	}
+	if kept < g.Min {
+		err = b.suspend(ctx, s, name, g.Suspended, fmt.Sprintf("its minimum is %d, and %d fit", g.Min, kept))
+	}
+	return sizes{g.Desired, target}, err
+}
+
+// suspend has a group launch nothing until a person resumes it, and tells people
+// first: told twice is better than not at all.
+func (b *batch) suspend(ctx context.Context, s track.Scope, name string, already bool, why string) error {
+	if already {
+		return nil
+	}
+	_, err := b.brakes().Update(ctx, func(brakes *ledger.Brakes, now time.Time) *ledger.Braking {
+		if !brakes.Suspend(ledger.GroupID(s.Account, s.Region, name), now) {
+			return nil
+		}
+		return &ledger.Braking{Reason: "launching suspended", By: by,
+			Suspended: []string{fmt.Sprintf("group %s in account %s, %s: %s", name, s.Account, s.Region, why)}}
+	})
+	if err == nil {
+		err = b.Groups.SuspendLaunching(ctx, s, name)
+	}
+	if err == nil {
+		b.report.Suspended++
+		b.Log.WarnContext(ctx, "launching suspended", "group", name, "account", s.Account, "why", why)
+	}
+	return err
+}
+
+// abandon has the group end one launch, with a journal entry before and after.
+// waited is false where nothing waited for the answer any more: it was given
+// before, or the hook timed out and its default applied.
+func (b *batch) abandon(ctx context.Context, s track.Scope, l *launch, g sizes) (waited bool, err error) {
+	entry := ledger.JournalEntry{License: l.refusedBy, Instance: l.id, Launch: l.at, Action: ledger.DoneAbandoned, At: b.Now(), Why: l.why,
+		Before: l.state, After: license.ShuttingDown, Group: l.action.Group, Capacity: &[2]int32{g.before, g.after}}
+	if err := b.Store.Record(ctx, entry); err != nil {
+		return false, err
+	}
+	if waited, err = b.Groups.Answer(ctx, s, l.action, l.id.AWSID(), false); err != nil {
+		return false, err
+	}
+	b.Log.InfoContext(ctx, "launch refused", "license", l.refusedBy, "instance", l.id, "group", l.action.Group, "why", l.why, "waited", waited)
+	if !waited {
+		return false, nil // the entry stays as one that may have been done
+	}
+	b.report.Refused++
+	entry.Done = b.Now()
+	return true, b.Store.Record(ctx, entry)
+}
+
+// count notes how many launches were abandoned, and suspends the group's launching
+// when they are too many within an hour: then something raises its capacity again
+// and again.
+func (b *batch) count(ctx context.Context, s track.Scope, name string, abandoned int) error {
+	within := 0
+	_, err := b.brakes().Update(ctx, func(brakes *ledger.Brakes, now time.Time) *ledger.Braking {
+		within = brakes.Abandon(ledger.GroupID(s.Account, s.Region, name), abandoned, now)
+		return &ledger.Braking{Reason: "abandoned", By: by}
+	})
+	if err != nil {
+		return err
+	}
+	g, err := b.Groups.Group(ctx, s, name)
+	if errors.Is(err, enforce.ErrGone) {
+		return nil
+	}
+	if err == nil && within > ledger.MostAbandoned(g.Max) {
+		err = b.suspend(ctx, s, name, g.Suspended, fmt.Sprintf("%d of its launches were abandoned within an hour", within))
+	}
+	return err
+}
+
+// settle records in the licenses what was refused, so that nothing else answers it.
+func (b *batch) settle(ctx context.Context, refused []*launch) error {
+	outcomes := make(map[string][]ledger.ActionOutcome)
+	var ids []string
+	for _, l := range refused {
+		if outcomes[l.refusedBy] == nil {
+			ids = append(ids, l.refusedBy)
+		}
+		outcomes[l.refusedBy] = append(outcomes[l.refusedBy], ledger.ActionOutcome{Instance: l.id, Launch: l.at, Action: ledger.DoneAbandoned})
+	}
+	for _, id := range ids {
+		for chunk := range slices.Chunk(outcomes[id], ledger.MaxClaims) {
+			if _, _, err := b.committer().Apply(ctx, id, ledger.Batch{Outcomes: chunk}); err != nil && !errors.Is(err, ledger.ErrNotFound) {
+				return err
+			}
+		}
+	}
+	return nil
+}
