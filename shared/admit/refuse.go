@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// step is how many launches are abandoned for one change of the capacity. A
-	// group that is made smaller while they wait has that many too many; should the
-	// run die there, Auto Scaling may choose others to end than those that wait.
-	step = 10
+	// step is how many launches are abandoned for one change of the capacity. Between
+	// the two a group has that many too many; should the run die there, Auto Scaling
+	// may choose others to end than those that wait.
+	step = 5
 	// looks is how often the capacity is looked at again after the last change: a
 	// rival that read an older one may have raised it.
 	looks = 4
@@ -27,43 +27,83 @@ const (
 const by = enforce.Breaker
 
 // refuse makes a group as small as what it has without the refused launches, and
-// abandons those.
+// abandons those, a few at a time.
 //
 // The capacity is always set to a number that was just counted, never by a
 // difference, and never above what it is: so it does not matter how often this is
 // done, nor that others do it at the same time. Those can raise it for a moment to
 // what they read before; whoever is last looks again.
-func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused []*launch) (err error) {
-	refused, err = b.release(ctx, s, refused)
+func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused []*launch) error {
+	refused, err := b.release(ctx, s, refused)
 	if err != nil || len(refused) == 0 {
 		return err
 	}
 	var abandoned []*launch
-	defer func() { err = errors.Join(err, b.note(ctx, s, name, abandoned)) }()
-	for done := 0; done < len(refused); {
-		next := min(done+step, len(refused))
-		g, err := b.fit(ctx, s, name, refused[:next])
-		if err != nil {
-			return err
+	for chunk := range slices.Chunk(refused, step) {
+		if abandoned, err = b.refuseSome(ctx, s, name, chunk, abandoned); err != nil {
+			break
 		}
-		for _, l := range refused[done:next] {
-			waited, err := b.abandon(ctx, s, l, g)
-			if err != nil {
-				return err
-			}
-			if waited {
-				abandoned = append(abandoned, l)
-			}
-		}
-		done = next
 	}
 	for range looks {
-		g, err := b.fit(ctx, s, name, refused)
-		if err != nil || g.before == g.after {
-			return err
+		if err != nil {
+			break
+		}
+		var g sizes
+		if g, err = b.fit(ctx, s, name, refused); g.before == g.after {
+			break
 		}
 	}
-	return nil
+	return errors.Join(err, b.note(ctx, s, name, abandoned))
+}
+
+// refuseSome lowers the group for some launches and abandons them. Where that
+// fails, the capacity for those that wait still is given back: else Auto Scaling
+// would end as many, and not those.
+//
+// abandoned are those before and these, as far as they are not noted yet.
+//
+// Launches that were delivered before are abandoned first: perhaps a run died
+// right after it had lowered the group for them, and the next one must not do that
+// again. What Auto Scaling launches in between is refused in its turn.
+func (b *batch) refuseSome(ctx context.Context, s track.Scope, name string, some, before []*launch) (abandoned []*launch, err error) {
+	abandoned = before
+	var g sizes
+	first := !slices.ContainsFunc(some, func(l *launch) bool { return l.receives() > 1 })
+	if first {
+		if g, err = b.fit(ctx, s, name, slices.Concat(before, some)); err != nil {
+			return abandoned, err
+		}
+	}
+	var left int32
+	for _, l := range some {
+		waited, failed := b.abandon(ctx, s, l, g)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			left++
+		} else if waited {
+			abandoned = append(abandoned, l)
+		}
+	}
+	if !first {
+		now := slices.Clone(abandoned[len(before):])
+		noted := b.note(ctx, s, name, now) // before all that can fail, so that what is launched again is bounded
+		_, lower := b.fit(ctx, s, name, slices.Concat(before, now))
+		return before, errors.Join(err, noted, lower)
+	}
+	if back := min(g.kept+left, g.before); left > 0 && back > g.after {
+		err = errors.Join(err, b.giveBack(ctx, s, name, g.after, back))
+	}
+	return abandoned, err
+}
+
+// giveBack raises a group's capacity again, unless it is another by now.
+func (b *batch) giveBack(ctx context.Context, s track.Scope, name string, from, to int32) error {
+	g, err := b.Groups.Group(ctx, s, name)
+	if err != nil || g.Desired != from {
+		return err
+	}
+	b.Log.WarnContext(ctx, "group raised again: launches could not be abandoned", "group", name, "from", from, "to", to)
+	return b.Groups.SetCapacity(ctx, s, name, to)
 }
 
 // release lets those in whose license a person or a breaker holds by now, and
@@ -93,8 +133,8 @@ func (b *batch) note(ctx context.Context, s track.Scope, name string, abandoned 
 	return errors.Join(b.settle(ctx, abandoned), b.count(ctx, s, name, len(abandoned)))
 }
 
-// sizes is a group's capacity before and after.
-type sizes struct{ before, after int32 }
+// sizes is a group's capacity before and after, and what it has that was not refused.
+type sizes struct{ before, after, kept int32 }
 
 // fit lowers a group's capacity to what it has without some launches. Where its
 // minimum forbids that, its launching is suspended: else it would replace them
@@ -122,9 +162,9 @@ func (b *batch) fit(ctx context.Context, s track.Scope, name string, without []*
 		b.Log.InfoContext(ctx, "group lowered", "group", name, "account", s.Account, "from", g.Desired, "to", target)
 	}
 	if kept < g.Min {
-		err = b.suspend(ctx, s, name, g.Suspended, fmt.Sprintf("its minimum is %d, and %d fit", g.Min, kept))
+		err = b.suspend(ctx, s, name, g.Suspended, fmt.Sprintf("its minimum of %d is more than fit", g.Min))
 	}
-	return sizes{g.Desired, target}, err
+	return sizes{g.Desired, target, kept}, err
 }
 
 // suspend has a group launch nothing until a person resumes it, and tells people

@@ -96,6 +96,11 @@ type world struct {
 	dropped  int               // messages given up after five receives
 	report   admit.Report      // of all invocations
 	runs     int
+
+	enforcer *enforce.Enforcer
+	queued   int // changes that the enforcer has seen
+	enforced time.Time
+	touched  []string
 }
 
 // delivery is a message with the moment at which it is delivered.
@@ -121,8 +126,45 @@ func newWorld(t *testing.T) *world {
 	w.admitter = &admit.Admitter{Store: stepped{w.store, w}, Tracker: observing{w.newTracker(), w}, Groups: w, DeadLetters: w, Catalog: catalog.Embedded(),
 		Accounts: []string{account}, Region: region, Now: clock, Log: slog.New(slog.DiscardHandler),
 		Backoff: func(context.Context, int) error { return nil }}
+	w.enforcer = &enforce.Enforcer{Store: w.store, Instances: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Now: clock, Log: slog.New(slog.DiscardHandler),
+		Backoff: func(context.Context, int) error { return nil }}
 	return w
 }
+
+// enforce runs enforcement on what changed.
+func (w *world) enforce() {
+	for ; w.queued < len(w.changes); w.queued++ {
+		if err := w.enforcer.Queue(w.t.Context(), w.changes[w.queued]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := w.enforcer.Run(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Look, Tag, Untag, Stop and Start are what enforcement does to instances.
+func (w *world) Look(_ context.Context, _ track.Scope, id string) (license.Instance, bool, error) {
+	m, ok := w.all[id]
+	if !ok {
+		return license.Instance{}, false, nil
+	}
+	return m.Instance, true, nil
+}
+
+func (w *world) Tag(_ context.Context, _ track.Scope, id string, _ map[string]string) error {
+	w.touched = append(w.touched, "tagged "+id)
+	return nil
+}
+
+func (w *world) Untag(context.Context, track.Scope, string, []string) error { return nil }
+
+func (w *world) Stop(_ context.Context, _ track.Scope, id string) error {
+	w.touched = append(w.touched, "stopped "+id)
+	return nil
+}
+
+func (w *world) Start(context.Context, track.Scope, string) error { return nil }
 
 func (w *world) newTracker() *track.Tracker {
 	return &track.Tracker{Store: w.store, Observer: w, DeadLetters: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
@@ -407,10 +449,21 @@ func (w *world) invoke(a *admit.Admitter, batch []*delivery) {
 	}
 }
 
-// tick lets a second pass: groups launch and expire, EC2's events reach the
+// tick lets a second or a few pass: groups launch and expire, EC2's events reach the
 // tracker, and the queue is delivered in batches of at most so many.
 func (w *world) tick(most int) {
-	w.now = w.now.Add(time.Second)
+	pace := 15 * time.Second // when nothing goes on
+	for _, d := range w.queue {
+		if d.at.Before(w.now.Add(pace)) {
+			pace = time.Second
+		}
+	}
+	for _, g := range w.groups {
+		if len(g.members()) != int(g.desired) {
+			pace = time.Second
+		}
+	}
+	w.now = w.now.Add(pace)
 	for _, name := range slices.Sorted(maps.Keys(w.groups)) {
 		w.groups[name].expire()
 		w.groups[name].reconcile()
@@ -419,6 +472,10 @@ func (w *world) tick(most int) {
 	due := w.due()
 	for chunk := range slices.Chunk(due, most) {
 		w.invoke(w.admitter, chunk)
+	}
+	if w.now.Sub(w.enforced) >= time.Minute {
+		w.enforced = w.now
+		w.enforce()
 	}
 }
 
