@@ -30,7 +30,7 @@ var rules = []rule{
 		"the core must be provable, and readable, without anything but Go"},
 	{[]string{"license", "ledger", "remedy", "whatif", "event", "catalog"}, func(d string) bool { return !strings.HasPrefix(d, "licenseguard/shared/adapter") },
 		"the core must not know how it is stored"},
-	{[]string{"track", "enforce", "publish", "snapshot", "timeline", "report", "audit", "telemetry", "licensefile", "registrar", "api"}, noAWS,
+	{[]string{"track", "enforce", "admit", "publish", "snapshot", "timeline", "report", "audit", "telemetry", "licensefile", "registrar", "api"}, noAWS,
 		"the use-cases must run without AWS: that is what the demonstration and the simulator do"},
 }
 
@@ -122,7 +122,7 @@ func dependencies(t *testing.T, path string) []string {
 // TestWhoDecidesByHoursKnowsTheZones: Lambda's images have no time zones.
 func TestWhoDecidesByHoursKnowsTheZones(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"functions/track", "functions/sweep", "functions/enforce", "cmd/licenseguard"} {
+	for _, program := range []string{"functions/track", "functions/sweep", "functions/enforce", "functions/admit", "cmd/licenseguard"} {
 		out, err := exec.Command("go", "list", "-deps", "licenseguard/"+program).Output()
 		if err != nil {
 			t.Fatal(err)

@@ -42,6 +42,20 @@ type Enforce struct {
 	AutoScaling bool // whether Auto Scaling groups may be changed
 }
 
+// Admit is the environment of the function admit.
+type Admit struct {
+	LedgerTable        string
+	DeadLetterQueueURL string
+	Accounts           []string
+	Region             string
+}
+
+// CfnHook is the environment of the function cfnhook.
+type CfnHook struct {
+	LedgerTable string
+	Region      string
+}
+
 // Publish is the environment of the function publish.
 type Publish struct {
 	LedgerTable   string
@@ -94,6 +108,19 @@ func LoadEnforce(lookup func(string) (string, bool)) (Enforce, error) {
 	e := Enforce{LedgerTable: r.ledgerTable(), Watched: r.watched(),
 		AutoScaling: r.matching(EnvAutoScaling, truth, "true or false") == "true"}
 	return e, r.err()
+}
+
+// LoadAdmit reads the environment of admit, with errors as in [LoadTrack].
+func LoadAdmit(lookup func(string) (string, bool)) (Admit, error) {
+	t, err := LoadTrack(lookup)
+	return Admit(t), err
+}
+
+// LoadCfnHook reads the environment of cfnhook, with errors as in [LoadTrack].
+func LoadCfnHook(lookup func(string) (string, bool)) (CfnHook, error) {
+	r := reader{lookup: lookup}
+	h := CfnHook{LedgerTable: r.ledgerTable(), Region: r.region()}
+	return h, r.err()
 }
 
 // LoadPublish reads the environment of publish, with errors as in [LoadTrack].

@@ -35,6 +35,10 @@ const (
 	MetricStopsDone    = "StopsDone"
 	MetricStopsRefused = "StopsRefused"
 	MetricAlertsSent   = "AlertsSent"
+	// MetricLaunchesAdmitted and MetricLaunchesRefused are launches whose hook was
+	// answered.
+	MetricLaunchesAdmitted = "LaunchesAdmitted"
+	MetricLaunchesRefused  = "LaunchesRefused"
 	// MetricEventAge is the time from an event to its commit, in milliseconds.
 	MetricEventAge = "EventAge"
 )

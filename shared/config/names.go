@@ -9,12 +9,18 @@ const (
 	FunctionSnapshot = "snapshot"
 	FunctionAPI      = "api"     // takes requests of people and their tools
 	FunctionAPIRead  = "apiread" // takes those that only read
+	FunctionAdmit    = "admit"   // answers launch hooks of Auto Scaling groups
+	FunctionCfnHook  = "cfnhook" // answers hooks of CloudFormation
 )
 
 // Functions lists the names of all functions, in the order of the pipeline.
 func Functions() []string {
 	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot, FunctionAPI, FunctionAPIRead}
 }
+
+// OptionalFunctions lists those that are there only where a deployment asks for
+// them: they prevent launches.
+func OptionalFunctions() []string { return []string{FunctionAdmit, FunctionCfnHook} }
 
 // The environment variables of the functions.
 const (
@@ -113,6 +119,14 @@ const (
 	OutputSnapshotFunction = "SnapshotFunction"
 	OutputAPIFunction      = "ApiFunction"
 	OutputAPIReadFunction  = "ApireadFunction"
+)
+
+// The outputs of what only some deployments have.
+const (
+	OutputAdmitQueueURL   = "AdmitQueueUrl"
+	OutputAdmitDLQURL     = "AdmitDlqUrl"
+	OutputAdmitFunction   = "AdmitFunction"
+	OutputCfnHookFunction = "CfnhookFunction"
 )
 
 // Outputs lists the outputs of the stack.

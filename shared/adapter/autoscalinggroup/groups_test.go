@@ -66,6 +66,14 @@ func (f *fakeAPI) SetDesiredCapacity(_ context.Context, in *autoscaling.SetDesir
 	return &autoscaling.SetDesiredCapacityOutput{}, nil
 }
 
+func (f *fakeAPI) SuspendProcesses(context.Context, *autoscaling.SuspendProcessesInput, ...func(*autoscaling.Options)) (*autoscaling.SuspendProcessesOutput, error) {
+	return nil, f.err
+}
+
+func (f *fakeAPI) CompleteLifecycleAction(context.Context, *autoscaling.CompleteLifecycleActionInput, ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error) {
+	return nil, f.err
+}
+
 const id = "i-0123456789abcdef0"
 
 func TestDetachMakesTheGroupSmallerOnce(t *testing.T) {

@@ -23,6 +23,16 @@ type Track struct {
 // Handle takes a batch of the intake queue. It answers with the messages that are to be delivered again; all others
 // are done or buried.
 func (h *Track) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	messages := messagesOf(batch)
+	report := h.Tracker.Handle(ctx, messages)
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for _, id := range report.Retry {
+		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
+	}
+	return response, h.measure(report, len(messages))
+}
+
+func messagesOf(batch events.SQSEvent) []track.Message {
 	messages := make([]track.Message, len(batch.Records))
 	for i, r := range batch.Records {
 		receives, err := strconv.Atoi(r.Attributes["ApproximateReceiveCount"])
@@ -31,12 +41,7 @@ func (h *Track) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEv
 		}
 		messages[i] = track.Message{ID: r.MessageId, Body: []byte(r.Body), Receives: receives}
 	}
-	report := h.Tracker.Handle(ctx, messages)
-	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	for _, id := range report.Retry {
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
-	}
-	return response, h.measure(report, len(messages))
+	return messages
 }
 
 func (h *Track) measure(r track.Report, messages int) error {
