@@ -43,7 +43,7 @@ func wire(log *slog.Logger) (any, error) {
 	h := &handler.Admit{Metrics: os.Stdout, Admitter: &admit.Admitter{
 		Store: store,
 		Tracker: &track.Tracker{Store: store, Documents: store, Observer: ec2cloud.New(ec2.NewFromConfig(cfg)), DeadLetters: letters,
-			Catalog: catalog.Embedded(), Accounts: env.Accounts, Region: env.Region, Now: time.Now, Log: log},
+			Catalog: catalog.Embedded(), Accounts: env.Accounts, Regions: []string{env.Region}, Now: time.Now, Log: log},
 		Groups:      autoscalinggroup.New(autoscaling.NewFromConfig(cfg)),
 		DeadLetters: letters,
 		Catalog:     catalog.Embedded(),

@@ -38,7 +38,7 @@ func TestDies(t *testing.T) {
 						t.Errorf("%s waits longer than the timeout", m.ID)
 					}
 				}
-				if _, err := w.newTracker().Sweep(t.Context(), account); err != nil {
+				if _, err := w.newTracker().Sweep(t.Context(), scope); err != nil {
 					t.Fatal(err)
 				}
 				w.truth("lic-a")
@@ -112,7 +112,7 @@ func TestLost(t *testing.T) {
 			}
 			w.lost = nil
 			w.run(2*time.Hour, 100)
-			if _, err := w.newTracker().Sweep(t.Context(), account); err != nil {
+			if _, err := w.newTracker().Sweep(t.Context(), scope); err != nil {
 				t.Fatal(err)
 			}
 			w.truth("lic-a")

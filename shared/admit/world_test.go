@@ -167,7 +167,7 @@ func (w *world) Stop(_ context.Context, _ track.Scope, id string) error {
 func (w *world) Start(context.Context, track.Scope, string) error { return nil }
 
 func (w *world) newTracker() *track.Tracker {
-	return &track.Tracker{Store: w.store, Observer: w, DeadLetters: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	return &track.Tracker{Store: w.store, Observer: w, DeadLetters: w, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
 		Wait:    func(context.Context, time.Duration) error { return nil },
 		Backoff: func(context.Context, int) error { return nil }}

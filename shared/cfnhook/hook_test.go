@@ -38,7 +38,7 @@ func newHook(t *testing.T, change func(*license.Configuration)) (*cfnhook.Hook, 
 		change(&c)
 	}
 	clock := now.Add(-time.Hour)
-	tracker := &track.Tracker{Store: store, Catalog: catalog.Embedded(), Accounts: []string{"123456789012"}, Region: "us-west-2",
+	tracker := &track.Tracker{Store: store, Catalog: catalog.Embedded(), Accounts: []string{"123456789012"}, Regions: []string{"us-west-2"},
 		Now: func() time.Time { return clock }, Log: slog.New(slog.DiscardHandler)}
 	if _, err := tracker.Configure(t.Context(), c, "test"); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,8 @@ type Enforce struct {
 	AutoScaling bool // whether Auto Scaling groups may be changed
 }
 
-// Admit is the environment of the function admit.
+// Admit is the environment of the function admit, which answers for its own account and
+// Region alone.
 type Admit struct {
 	LedgerTable        string
 	DeadLetterQueueURL string
@@ -112,8 +113,9 @@ func LoadEnforce(lookup func(string) (string, bool)) (Enforce, error) {
 
 // LoadAdmit reads the environment of admit, with errors as in [LoadTrack].
 func LoadAdmit(lookup func(string) (string, bool)) (Admit, error) {
-	t, err := LoadTrack(lookup)
-	return Admit(t), err
+	r := reader{lookup: lookup}
+	a := Admit{LedgerTable: r.ledgerTable(), DeadLetterQueueURL: r.queueURL(EnvDeadLetterQueueURL), Accounts: r.accounts(), Region: r.region()}
+	return a, r.err()
 }
 
 // LoadCfnHook reads the environment of cfnhook, with errors as in [LoadTrack].

@@ -36,8 +36,8 @@ var counted = []types.LifecycleState{types.LifecycleStatePending, types.Lifecycl
 	types.LifecycleStateInService, types.LifecycleStateQuarantined}
 
 // Group implements admit.Groups.
-func (g *Groups) Group(ctx context.Context, _ track.Scope, name string) (admit.Group, error) {
-	out, err := g.api.DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
+func (g *Groups) Group(ctx context.Context, s track.Scope, name string) (admit.Group, error) {
+	out, err := g.in(s).DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{name}})
 	if err != nil {
 		return admit.Group{}, translate("describe group", name, err)
 	}
@@ -58,18 +58,18 @@ func (g *Groups) Group(ctx context.Context, _ track.Scope, name string) (admit.G
 }
 
 // SuspendLaunching implements admit.Groups.
-func (g *Groups) SuspendLaunching(ctx context.Context, _ track.Scope, name string) error {
-	_, err := g.api.SuspendProcesses(ctx, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &name, ScalingProcesses: []string{launching}})
+func (g *Groups) SuspendLaunching(ctx context.Context, s track.Scope, name string) error {
+	_, err := g.in(s).SuspendProcesses(ctx, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: &name, ScalingProcesses: []string{launching}})
 	return translate("suspend launching of group", name, err)
 }
 
 // Answer implements admit.Groups.
-func (g *Groups) Answer(ctx context.Context, _ track.Scope, a event.LifecycleAction, instance string, admitted bool) (waited bool, err error) {
+func (g *Groups) Answer(ctx context.Context, s track.Scope, a event.LifecycleAction, instance string, admitted bool) (waited bool, err error) {
 	result := abandon
 	if admitted {
 		result = goOn
 	}
-	_, err = g.api.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{AutoScalingGroupName: &a.Group, LifecycleHookName: &a.Hook,
+	_, err = g.in(s).CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{AutoScalingGroupName: &a.Group, LifecycleHookName: &a.Hook,
 		LifecycleActionToken: &a.Token, InstanceId: &instance, LifecycleActionResult: &result})
 	if over(err) {
 		return false, nil
