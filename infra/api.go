@@ -25,12 +25,16 @@ type api struct {
 
 func newAPI(scope constructs.Construct, s settings, l ledger, a alerts, r reports) api {
 	environment := func() map[string]*string {
-		return map[string]*string{
+		environment := map[string]*string{
 			config.EnvLedgerTable:   l.table.TableName(),
 			config.EnvAccounts:      jsii.String(strings.Join(s.accountIDs(), ",")),
 			config.EnvReportBucket:  r.bucket.BucketName(),
 			config.EnvAlertTopicARN: a.topic.TopicArn(),
 		}
+		if len(s.regions) > 0 {
+			environment[config.EnvRegions] = jsii.String(strings.Join(s.regions, ","))
+		}
+		return environment
 	}
 	all := newFunction(scope, s, functionSpec{
 		name: config.FunctionAPI, description: "Answers requests in the protocol of AWS License Manager", timeout: apiTimeout, environment: environment(),

@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -19,23 +18,28 @@ const enforceTimeout = 60
 func newEnforce(scope constructs.Construct, s settings, l ledger, streamDLQ awssqs.Queue) function {
 	f := newFunction(scope, s, functionSpec{
 		name: config.FunctionEnforce, description: "Stops or tags instances over a limit, within the budgets", timeout: enforceTimeout,
-		environment: map[string]*string{
+		environment: s.watching(map[string]*string{
 			config.EnvLedgerTable: l.table.TableName(),
-			config.EnvAccounts:    jsii.String(strings.Join(s.accountIDs(), ",")),
 			config.EnvAutoScaling: jsii.String(strconv.FormatBool(s.autoScaling)),
-		},
+		}),
 	})
+	f.allowSpokes(s, config.SpokeEnforceRole)
 	l.allow(f, slices.Concat(ledgerReads, ledgerWrites)...)
 	f.followHeads(l, streamDLQ)
 	f.every("rate(1 minute)")
+	f.allowActing(s.autoScaling, s.reach)
+	return f
+}
+
+// allowActing lets a role do what enforcement does, and no more.
+func (f function) allowActing(autoScaling bool, r reach) {
 	f.allowDescribe("ec2:DescribeInstances", "ec2:DescribeInstanceAttribute")
-	f.allowInstances(s.reach)
-	if s.autoScaling {
-		f.allowGroups(s.reach)
+	f.allowInstances(r)
+	if autoScaling {
+		f.allowGroups(r)
 	}
 	// Denied to it whatever else is ever attached to the role.
 	f.deny("NeverTerminate", []string{"ec2:TerminateInstances", "autoscaling:TerminateInstanceInAutoScalingGroup"}, nil, "*")
-	return f
 }
 
 // allowInstances lets enforce stop, tag, and undo both.
@@ -56,8 +60,8 @@ func (f function) allowInstances(r reach) {
 		"ForAllValues:StringEquals": {"aws:TagKeys": []string{config.TagStatus, config.TagReason}},
 		"Null":                      {"aws:TagKeys": "false"},
 	}), instances...)
-	f.acceptWildcard("Which instance is over a limit is known only when it runs. A Deny on protected ones, tag keys of ours only, and the budgets in the ledger bound it; \"managed\" and \"instances\" narrow it.",
-		"Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*")
+	f.accept("Which instance is over a limit is known only when it runs. A Deny on protected ones, tag keys of ours only, and the budgets in the ledger bound it; \"managed\" and \"instances\" narrow it.",
+		r, "ec2", "instance/*")
 }
 
 // allowGroups lets enforce take instances out of Auto Scaling groups and lower
@@ -71,8 +75,8 @@ func (f function) allowGroups(r reach) {
 	f.allow("ObserveGroups", []string{"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"}, "*")
 	f.allowIf("Groups", []string{
 		"autoscaling:AttachInstances", "autoscaling:DetachInstances", "autoscaling:SetDesiredCapacity",
-	}, r.within(nil), arnHere("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"))
+	}, r.within(nil), r.everywhere("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")...)
 	// That Describe knows no resources is answered for EC2's already.
-	f.acceptWildcard("Which group holds an instance over a limit is known only when it runs, and a group's ARN has an id that nobody knows before. A deployment asks for this by \"autoscaling\", and \"managed\" narrows it.",
-		"Resource::arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/*")
+	f.accept("Which group holds an instance over a limit is known only when it runs, and a group's ARN has an id that nobody knows before. A deployment asks for this by \"autoscaling\", and \"managed\" narrows it.",
+		r, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")
 }

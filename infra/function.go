@@ -73,6 +73,11 @@ func newFunction(scope constructs.Construct, s settings, spec functionSpec) func
 	return function{spec.name, scope, lambda, role, spec.timeout}
 }
 
+// memory gives the function more than others have, and with it more of a processor.
+func (f function) memory(mb int) {
+	f.lambda.Node().DefaultChild().(awslambda.CfnFunction).SetMemorySize(jsii.Number(mb))
+}
+
 // allow adds a statement to the function's role.
 func (f function) allow(sid string, actions []string, resources ...string) {
 	f.allowIf(sid, actions, nil, resources...)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -23,7 +24,12 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	bus := newBus(stack)
 	streamDLQ := newDeadLetterQueue(stack, "StreamDlq")
 
-	intake := newIntake(stack, s, ledger)
+	var hubBus awsevents.CfnEventBus
+	if s.fleet() {
+		hubBus = newHubBus(stack, s)
+	}
+	s.reach.regions = s.regions
+	intake := newIntake(stack, s, hubBus, ledger)
 	enforce := newEnforce(stack, s, ledger, streamDLQ)
 	publish := newPublish(stack, s, publishLinks{ledger, reports, alerts, bus, streamDLQ})
 	snapshot := newSnapshot(stack, s, ledger, reports)
@@ -57,6 +63,15 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	output(config.OutputStreamDLQURL, streamDLQ.QueueUrl())
 	output(config.OutputAPIURL, api.allURL)
 	output(config.OutputAPIReadURL, api.readURL)
+	if s.fleet() {
+		link := spokeLink{bus: hubBus.AttrArn(), observers: []*string{intake.track.role.RoleArn(), intake.sweep.role.RoleArn()}, enforcer: enforce.role.RoleArn()}
+		output(outputHubBus, link.bus)
+		output(outputObservers, awscdk.Fn_Join(jsii.String(","), &link.observers))
+		output(outputEnforcer, link.enforcer)
+		if len(s.units) > 0 {
+			newSpokeSet(stack, s, link)
+		}
+	}
 	for _, f := range functions {
 		output(title(f.name)+"Function", f.lambda.FunctionName())
 	}

@@ -285,6 +285,8 @@ func TestEnvironmentIsWhatFunctionsLoad(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s does not start: %v", name, err)
 		}
+		delete(read, config.EnvRegions) // these have defaults
+		delete(read, config.EnvOwnAccount)
 		if diff := cmp.Diff(sortedKeys(read), sortedKeys(set)); diff != "" {
 			t.Errorf("%s (-loads +is given):\n%s", name, diff)
 		}
@@ -472,7 +474,7 @@ func TestEveryOutputOfTheContractIsThere(t *testing.T) {
 func TestContextChangesTheTemplate(t *testing.T) {
 	got, err := synthesizeInto(t.TempDir(), map[string]any{
 		contextRetain: "false", contextDashboard: false, contextReserved: "track=20", contextWindow: "7",
-		contextConcurrency: float64(9), contextAccounts: []any{"012345678901", "123456789012"},
+		contextConcurrency: float64(9), contextAccounts: []any{"012345678901", "123456789012"}, contextExternalID: "our-secret",
 	}, false)
 	if err != nil {
 		t.Fatal(err)

@@ -40,43 +40,63 @@ const (
 	sweepTimeout      = 15 * 60 // the most that Lambda offers; a sweep pages through a fleet
 )
 
-func newIntake(scope constructs.Construct, s settings, l ledger) intake {
+func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEventBus, l ledger) intake {
 	scope = constructs.NewConstruct(scope, jsii.String("Intake"))
 	deadLetters := newDeadLetterQueue(scope, "Dlq")
 	queue := newQueue(scope, "Queue", deadLetters, trackTimeout)
-	rules := newRules(scope, s, queue, deadLetters)
-	accounts := jsii.String(strings.Join(s.accountIDs(), ","))
+	rules := newRules(scope, s, hubBus, queue, deadLetters)
 
 	track := newFunction(scope, s, functionSpec{
 		name: config.FunctionTrack, description: "Observes what an event hints at and folds it into the ledger", timeout: trackTimeout,
-		environment: map[string]*string{
+		environment: s.watching(map[string]*string{
 			config.EnvLedgerTable:        l.table.TableName(),
-			config.EnvAccounts:           accounts,
 			config.EnvDeadLetterQueueURL: deadLetters.QueueUrl(),
-		},
+		}),
 	})
+	track.allowSpokes(s, config.SpokeObserveRole)
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
-	track.allowDescribe(observes()...)
+	track.allowDescribe(observing...)
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
 
 	sweep := newFunction(scope, s, functionSpec{
 		name: config.FunctionSweep, description: "Compares the ledger with EC2 and folds in what no event told", timeout: sweepTimeout,
-		environment: map[string]*string{config.EnvLedgerTable: l.table.TableName(), config.EnvAccounts: accounts},
+		environment: s.watching(map[string]*string{config.EnvLedgerTable: l.table.TableName()}),
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
-	sweep.allowDescribe(observes()...)
-	sweep.every("rate(1 hour)")
+	sweep.allowDescribe(observing...)
+	sweep.allowSpokes(s, config.SpokeObserveRole)
+	rate, memory := "rate(1 hour)", functionMemoryMB
+	if s.fleet() { // a run goes on where the one before it ended, and each swept scope rests for an hour
+		rate, memory = "rate(15 minutes)", fleetSweepMemoryMB
+	}
+	sweep.every(rate)
+	sweep.memory(memory)
 	return intake{queue, deadLetters, rules, track, sweep}
 }
 
-// observes are the calls that tell what is true. The options of databases are asked for
+// observing are the calls that tell what runs. The options of databases are asked for
 // only where a license looks for packs.
-func observes() []string {
-	return []string{"ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry",
-		"rds:DescribeDBInstances", "rds:DescribeOptionGroups"}
+var observing = []string{"ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry",
+	"rds:DescribeDBInstances", "rds:DescribeOptionGroups"}
+
+// fleetSweepMemoryMB gives the sweep of many accounts one whole processor: decoding
+// EC2's answers is what it does most.
+const fleetSweepMemoryMB = 1769
+
+// watching adds to an environment what is watched.
+func (s settings) watching(environment map[string]*string) map[string]*string {
+	environment[config.EnvAccounts] = jsii.String(strings.Join(s.accountIDs(), ","))
+	if len(s.regions) > 0 {
+		environment[config.EnvRegions] = jsii.String(strings.Join(s.regions, ","))
+	}
+	if s.externalID != "" {
+		environment[config.EnvOwnAccount] = awscdk.Aws_ACCOUNT_ID()
+		environment[config.EnvSpokeExternalID] = jsii.String(s.externalID)
+	}
+	return environment
 }
 
 // accountIDs are the accounts whose events count: by default the stack's own.
@@ -161,7 +181,7 @@ func hints() []hint {
 // newRules lets the hints of our accounts into the queue, each event whole, and
 // a tick each minute for what is due by time alone. What EventBridge cannot
 // deliver in a day goes to the dead letters.
-func newRules(scope constructs.Construct, s settings, queue, deadLetters awssqs.Queue) []awsevents.CfnRule {
+func newRules(scope constructs.Construct, s settings, hubBus awsevents.CfnEventBus, queue, deadLetters awssqs.Queue) []awsevents.CfnRule {
 	scope = constructs.NewConstruct(scope, jsii.String("Rules"))
 	targets := list(&awsevents.CfnRule_TargetProperty{
 		Id:  jsii.String("intake"),
@@ -180,6 +200,11 @@ func newRules(scope constructs.Construct, s settings, queue, deadLetters awssqs.
 		rules = append(rules, awsevents.NewCfnRule(scope, jsii.String(h.id), &awsevents.CfnRuleProps{
 			Description: jsii.String("licenseguard: " + h.description), EventPattern: h.pattern, Targets: targets,
 		}))
+		if hubBus != nil {
+			rules = append(rules, awsevents.NewCfnRule(scope, jsii.String("Hub"+h.id), &awsevents.CfnRuleProps{
+				Description: jsii.String("licenseguard: " + h.description + ", elsewhere"), EventBusName: hubBus.Ref(), EventPattern: h.pattern, Targets: targets,
+			}))
+		}
 	}
 	rules = append(rules, awsevents.NewCfnRule(scope, jsii.String("Tick"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("licenseguard: folds what is due by time alone"),

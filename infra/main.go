@@ -1,4 +1,5 @@
-// Command infra is the CDK app: it synthesizes the one stack of licenseguard.
+// Command infra is the CDK app: it synthesizes the stack of licenseguard, and
+// beside it the one for other accounts and Regions.
 //
 // It runs through the CDK command line ("cdk synth"), which finds it in
 // cdk.json. Each file holds one subsystem; hub.go puts them together.
@@ -47,7 +48,13 @@ func synthesize(app awscdk.App) error {
 	if err := checkBuilt(s.dist); err != nil {
 		return err
 	}
+	if len(s.units) > 0 {
+		if s.spokeBody, err = spokeBody(s); err != nil {
+			return err
+		}
+	}
 	newHub(app, config.DefaultStackName, s)
+	newSpoke(app, config.SpokeStackName, s)
 	app.Synth(nil)
 	return nil
 }

@@ -14,18 +14,23 @@ import (
 
 // The context values that a deployment may set, in cdk.json or with "cdk -c".
 const (
-	contextEmails      = "emails"      // who gets alerts: a list, or one string with commas
-	contextAccounts    = "accounts"    // whose events count; default: the stack's own account
-	contextRetain      = "retain"      // keep table, key, bucket and logs when the stack goes; default true
-	contextDist        = "dist"        // where the built functions lie; default "dist"
-	contextDashboard   = "dashboard"   // make the dashboard; default true
-	contextReserved    = "reserved"    // reserved concurrency, as "track=20,sweep=1"; default none
-	contextConcurrency = "concurrency" // most batches that track works on at once; default 5
-	contextWindow      = "window"      // seconds that track waits to fill a batch; default 1
-	contextRunbook     = "runbook"     // where the runbook is read; default "docs/runbook.md"
-	contextManaged     = "managed"     // only what has this tag is touched, as "Licensing=managed"; default anything
-	contextInstances   = "instances"   // only these are touched: ids or ARNs, a list or one string with commas; default any
-	contextAutoScaling = "autoscaling" // let enforce detach from Auto Scaling groups and lower them; default false
+	contextEmails      = "emails"           // who gets alerts: a list, or one string with commas
+	contextAccounts    = "accounts"         // whose events count; default: the stack's own account
+	contextRegions     = "regions"          // in which Regions; default: the stack's own
+	contextExternalID  = "externalId"       // what the roles in other accounts want to hear; needed where accounts are listed beside the own one
+	contextOrg         = "organization"     // the organization whose accounts may send events, as o-a1b2c3d4e5; default: each listed account
+	contextStackSet    = "stackset"         // organizational units in whose accounts the spoke is made, a list; default none
+	contextSpokeActs   = "spokeEnforcement" // let enforce act in other accounts; default false
+	contextRetain      = "retain"           // keep table, key, bucket and logs when the stack goes; default true
+	contextDist        = "dist"             // where the built functions lie; default "dist"
+	contextDashboard   = "dashboard"        // make the dashboard; default true
+	contextReserved    = "reserved"         // reserved concurrency, as "track=20,sweep=1"; default none
+	contextConcurrency = "concurrency"      // most batches that track works on at once; default 5
+	contextWindow      = "window"           // seconds that track waits to fill a batch; default 1
+	contextRunbook     = "runbook"          // where the runbook is read; default "docs/runbook.md"
+	contextManaged     = "managed"          // only what has this tag is touched, as "Licensing=managed"; default anything
+	contextInstances   = "instances"        // only these are touched: ids or ARNs, a list or one string with commas; default any
+	contextAutoScaling = "autoscaling"      // let enforce detach from Auto Scaling groups and lower them; default false
 )
 
 // settings is what a deployment decides. Its zero value is not valid; readSettings
@@ -33,6 +38,12 @@ const (
 type settings struct {
 	emails      []string
 	accounts    []string // empty: the stack's own
+	regions     []string // empty: the stack's own
+	externalID  string   // empty: there are no other accounts
+	org         string
+	units       []string // in which a StackSet makes the spoke
+	spokeActs   bool
+	spokeBody   string // the spoke's template, for the StackSet
 	retain      bool
 	dist        string
 	dashboard   bool
@@ -52,6 +63,11 @@ func readSettings(context func(key string) any) (settings, error) {
 	s := settings{
 		emails:      r.emails(),
 		accounts:    r.accounts(),
+		regions:     r.regions(),
+		externalID:  r.form(contextExternalID, externalID, "8 to 128 of A-Z a-z 0-9 + = , . @ : / _ -"),
+		org:         r.form(contextOrg, organizationID, "the id of an organization, as o-a1b2c3d4e5"),
+		units:       r.units(),
+		spokeActs:   r.truth(contextSpokeActs, false),
 		retain:      r.truth(contextRetain, true),
 		dist:        r.text(contextDist, "dist"),
 		dashboard:   r.truth(contextDashboard, true),
@@ -65,8 +81,20 @@ func readSettings(context func(key string) any) (settings, error) {
 	if s.autoScaling && len(s.reach.instances) > 0 {
 		r.fail(contextAutoScaling, "a group's calls cannot be kept to listed instances; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
 	}
+	if len(s.accounts) > 1 && s.externalID == "" {
+		r.fail(contextExternalID, "it is needed with %d accounts: choose a text that nobody guesses, and give it to the spoke stacks, too", len(s.accounts))
+	}
+	if s.externalID != "" && len(s.accounts) == 0 {
+		r.fail(contextAccounts, "list the accounts that are watched, the stack's own among them, where there is an %q", contextExternalID)
+	}
+	if len(s.units) > 0 && (s.org == "" || s.externalID == "") {
+		r.fail(contextStackSet, "it needs %q and %q", contextOrg, contextExternalID)
+	}
 	return s, errors.Join(r.errs...)
 }
+
+// fleet reports whether more than the stack's own account and Region is watched.
+func (s settings) fleet() bool { return s.externalID != "" || len(s.regions) > 0 }
 
 type settingsReader struct {
 	context func(key string) any
@@ -182,7 +210,50 @@ func (r *settingsReader) accounts() []string {
 	if err != nil {
 		r.fail(contextAccounts, "%v", err)
 	}
+	if len(parsed) > accountsAtMost {
+		r.fail(contextAccounts, "%d are listed; the pattern of a rule has room for %d", len(parsed), accountsAtMost)
+	}
 	return parsed
+}
+
+// accountsAtMost is what fits into an event pattern of 2,048 characters (EventBridge
+// quotas, 2026) beside the longest of our patterns.
+const accountsAtMost = 90
+
+func (r *settingsReader) regions() []string {
+	regions := r.list(contextRegions)
+	if len(regions) == 0 {
+		return nil
+	}
+	parsed, err := config.ParseRegions(strings.Join(regions, ","))
+	if err != nil {
+		r.fail(contextRegions, "%v", err)
+	}
+	return parsed
+}
+
+var (
+	externalID     = regexp.MustCompile(`^[A-Za-z0-9+=,.@:/_-]{8,128}$`)
+	organizationID = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	unitID         = regexp.MustCompile(`^(ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|r-[a-z0-9]{4,32})$`)
+)
+
+func (r *settingsReader) form(key string, form *regexp.Regexp, want string) string {
+	text := r.text(key, "")
+	if text != "" && !form.MatchString(text) {
+		r.fail(key, "%q is not %s", text, want)
+	}
+	return text
+}
+
+func (r *settingsReader) units() []string {
+	units := r.list(contextStackSet)
+	for _, unit := range units {
+		if !unitID.MatchString(unit) {
+			r.fail(contextStackSet, "%q is not an organizational unit or root, as ou-ab12-cd34ef56", unit)
+		}
+	}
+	return units
 }
 
 func (r *settingsReader) reserved() map[string]int {

@@ -154,6 +154,9 @@ const HubBusName = "licenseguard-hub"
 // DefaultStackName is the name under which the hub is deployed.
 const DefaultStackName = "Licenseguard"
 
+// SpokeStackName is the name of what is deployed in other accounts and Regions.
+const SpokeStackName = "LicenseguardSpoke"
+
 // What SQL knows the reports by. Each table is partitioned by DatePartition, whose
 // values are days in UTC, written as DatePartitionLayout.
 const (
