@@ -156,6 +156,7 @@ func TestRulesLetEveryHintIn(t *testing.T) {
 		"aws.autoscaling EC2 Instance Launch Successful", "aws.autoscaling EC2 Instance Terminate Successful",
 		"aws.ec2 AWS API Call via CloudTrail", "aws.ec2 EC2 AMI State Change",
 		"aws.ec2 EC2 Instance State-change Notification", "aws.ec2 EC2 Spot Instance Interruption Warning",
+		"aws.rds RDS DB Instance Event",
 		"aws.ssm EC2 State Manager Instance Association State Change",
 		"rate(1 minute)",
 	}

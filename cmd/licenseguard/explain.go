@@ -28,6 +28,7 @@ type explanation struct {
 	Launch      time.Time
 	Association string
 	Lineage     []string `json:",omitempty"` // of its image, a step each
+	Found       string   `json:",omitempty"` // what a product of the license found
 	Verdict     ledger.Verdict
 	Cause       ledger.Cause `json:",omitempty"`
 	Licenses    int64
@@ -53,13 +54,13 @@ type explanation struct {
 func explainCommand() *cobra.Command {
 	var r reader
 	c := &cobra.Command{
-		Use: "explain RESOURCE", Short: "why an instance or a host counts as it does, from event to count",
-		Long: `Why an instance or a Dedicated Host counts as it does under each license: what was seen, through which
+		Use: "explain RESOURCE", Short: "why an instance, a host or a database counts as it does, from event to count",
+		Long: `Why an instance, a Dedicated Host or a database of RDS (db:NAME) counts as it does under each license: what was seen, through which
 association a license applies, the rules in force, the arithmetic step by step, the verdict and its reason,
 and what is or would be answered.`,
 		Example: examples("licenseguard explain i-0123456789abcdef0", "licenseguard explain h-0123456789abcdef0 --stack Licenseguard",
 			"licenseguard explain arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0 --json"),
-		Args: one("name an instance or a Dedicated Host, such as i-0123456789abcdef0"),
+		Args: one("name an instance, a Dedicated Host or a database, such as i-0123456789abcdef0 or db:payroll"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return r.read(c.Context(), func(store opened) error { return explain(c, &r, store, args[0]) })
 		},
@@ -174,6 +175,9 @@ func explainMember(l *ledger.License, e *ledger.Entry, m *ledger.Member, facts l
 			x.Association, x.Since = h.String(), h.Since
 		}
 	}
+	if d, ok := facts.Instance.Discovery(l.Configuration.ID); ok {
+		x.Found = foundWords(d)
+	}
 	for _, v := range m.Broken {
 		x.Broken = append(x.Broken, v.String())
 	}
@@ -285,6 +289,15 @@ func released(m *ledger.Member) string {
 	return string(m.State)
 }
 
+// foundWords says what a product found, and whether it is still there.
+func foundWords(d license.Discovery) string {
+	words := d.What + since(d.Found)
+	if !d.Lost.IsZero() {
+		words += "; not found any more since " + stamp(d.Lost)
+	}
+	return words
+}
+
 // machineOf says what an instance is, for a count.
 func machineOf(in *license.Instance) string {
 	if in.ID == "" {
@@ -324,10 +337,15 @@ func printExplanation(out io.Writer, e explanation) {
 	}
 	if e.Instance != "" {
 		line("event", e.EventID)
-		line("launched", stamp(e.Launch)+by(e.LaunchedBy))
+		began := "launched"
+		if strings.HasPrefix(e.Instance, license.DatabasePrefix) {
+			began = "created"
+		}
+		line(began, stamp(e.Launch)+by(e.LaunchedBy))
 		line("seen", fmt.Sprintf("first %s, last looked at %s", stamp(e.FirstSeen), stamp(e.Observed)))
 		line("machine", cmp.Or(e.Machine, string(e.State)))
 		line("applies by", e.Association+since(e.Since))
+		line("found", e.Found)
 		more(e.Lineage)
 	}
 	line("rules", fmt.Sprintf("version %d, since %s: %s", e.RuleVersion, stamp(e.RulesFrom), cmp.Or(strings.Join(e.Rules, " "), "none")))

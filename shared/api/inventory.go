@@ -139,7 +139,7 @@ func passesInventory(filters []inventoryFilter, r *resourceInventory, tags map[s
 func inventoryOf(f *ledger.Facts) resourceInventory {
 	in := &f.Instance
 	account, region, id := in.ID.Parts()
-	return resourceInventory{ResourceID: id, ResourceType: string(in.ID.Type()), ResourceArn: in.ID.ARN(), Platform: platforms[in.UsageOperation],
+	return resourceInventory{ResourceID: strings.TrimPrefix(id, license.DatabasePrefix), ResourceType: string(in.ID.Type()), ResourceArn: in.ID.ARN(), Platform: platforms[in.UsageOperation],
 		ResourceOwningAccountID: account, UsageOperation: in.UsageOperation, AmiID: in.ImageID, HostID: in.HostID, Region: region, InstanceType: in.Type}
 }
 

@@ -105,7 +105,7 @@ func Usage(w io.Writer, usages []snapshot.Usage) {
 	}
 	rows := make([][]string, len(usages))
 	for i, u := range usages {
-		id := u.ResourceARN[strings.LastIndexByte(u.ResourceARN, '/')+1:]
+		id := shortID(u.ResourceARN)
 		why := u.RuleExplanation
 		if u.BrokenRules != "" {
 			why += "; " + u.BrokenRules
@@ -120,6 +120,14 @@ func Usage(w io.Writer, usages []snapshot.Usage) {
 		rows[i] = []string{id, text(u.ResourceName, 20), fmt.Sprint(u.Consumed), u.Verdict, status, text(u.Reason, 40), text(why, 110)}
 	}
 	table(w, "RESOURCE\tNAME\tLICENSES\tVERDICT\tSTATUS\tTHROUGH\tWHY", rows)
+}
+
+// shortID returns the id in a resource's ARN: "db:payroll" of a database.
+func shortID(arn string) string {
+	if i := strings.Index(arn, ":"+license.DatabasePrefix); i >= 0 {
+		return arn[i+1:]
+	}
+	return arn[strings.LastIndexByte(arn, '/')+1:]
 }
 
 // Journal prints what enforcement did. names gives the licenses' names by id, and
