@@ -362,7 +362,7 @@ func (d deployment) eventReachesIntake(t *testing.T) {
 	put, err := eventbridge.NewFromConfig(d.config).PutEvents(t.Context(), &eventbridge.PutEventsInput{
 		Entries: []eventbridgetypes.PutEventsRequestEntry{
 			{Source: aws.String("aws.ec2"), DetailType: aws.String("EC2 Instance State-change Notification"), Detail: aws.String(detail)},
-			{Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Instance Event"), Detail: aws.String(`{}`)},
+			{Source: aws.String("aws.rds"), DetailType: aws.String("RDS DB Snapshot Event"), Detail: aws.String(`{}`)},
 		},
 	})
 	if err != nil || put.FailedEntryCount != 0 {

@@ -94,6 +94,7 @@ func TestDatabaseCounts(t *testing.T) {
 		"fewer cores":                        {"oracle-ee", nil, func(d *license.DBInstance) { d.Processor = license.CPUOptions{Cores: 2, ThreadsPerCore: 2} }, "db.r5.2xlarge: 4 vCPU (cpu-options) = 4 licenses"},
 		"fewer cores, threads as they are":   {"oracle-ee", nil, func(d *license.DBInstance) { d.Processor = license.CPUOptions{Cores: 2} }, "db.r5.2xlarge: 4 vCPU (cpu-options) = 4 licenses"},
 		"one thread, cores as they are":      {"oracle-ee", nil, func(d *license.DBInstance) { d.Processor = license.CPUOptions{ThreadsPerCore: 1} }, "db.r5.2xlarge: 4 vCPU (cpu-options) = 4 licenses"},
+		"one thread a core, fewer cores":     {"oracle-ee", nil, func(d *license.DBInstance) { d.Class, d.Processor.Cores = "db.r5.2xlarge.tpc1.mem2x", 2 }, "db.r5.2xlarge.tpc1.mem2x: 2 vCPU (cpu-options) = 2 licenses"},
 		"a size that nobody knows":           {"oracle-ee", nil, func(d *license.DBInstance) { d.Class = "db.r5.99xlarge" }, "db.r5.99xlarge: 96 vCPU (family) = 96 licenses"},
 		"a family that nobody knows":         {"oracle-ee", nil, func(d *license.DBInstance) { d.Class = "db.zz9.large" }, "db.zz9.large: 896 vCPU (largest) = 896 licenses"},
 		"no class":                           {"oracle-ee", nil, func(d *license.DBInstance) { d.Class = "" }, ": 896 vCPU (largest) = 896 licenses"},

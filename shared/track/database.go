@@ -113,12 +113,11 @@ func (b *batch) lookForDatabases(ctx context.Context, look *databaseLook, hints 
 	now := b.t.Now()
 	for _, p := range hints {
 		id := license.NewResourceID(look.scope.Account, look.scope.Region, p.hint.ID)
-		switch {
-		case p.message.Receives < lastReceive:
+		if p.message.Receives < lastReceive {
 			b.retry[p.message.ID] = true
-		case !look.nascent[id]:
-			sightings = append(sightings, sighting{instance: license.Instance{ID: id}, gone: true, observed: now, happened: now, eventID: p.event.ID})
+			continue
 		}
+		sightings = append(sightings, sighting{instance: license.Instance{ID: id}, gone: true, observed: now, happened: now, eventID: p.event.ID})
 	}
 	return sightings, nil
 }
@@ -136,16 +135,14 @@ func databaseNames(hints []pending) []string {
 // databaseLook is what one batch or one sweep sees of the databases of an account and
 // Region.
 type databaseLook struct {
-	t       *Tracker
-	scope   Scope
-	seen    map[license.ResourceID]license.DBInstance
-	nascent map[license.ResourceID]bool // being made: RDS tells no time of creation yet, by which they could be told from one of the same name before
-	groups  map[string][]license.DBOption
+	t      *Tracker
+	scope  Scope
+	seen   map[license.ResourceID]license.DBInstance
+	groups map[string][]license.DBOption
 }
 
 func (t *Tracker) newDatabaseLook(s Scope) *databaseLook {
-	return &databaseLook{t: t, scope: s, seen: make(map[license.ResourceID]license.DBInstance),
-		nascent: make(map[license.ResourceID]bool), groups: make(map[string][]license.DBOption)}
+	return &databaseLook{t: t, scope: s, seen: make(map[license.ResourceID]license.DBInstance), groups: make(map[string][]license.DBOption)}
 }
 
 // describe looks at databases by name and returns those that there are by their ids.
@@ -167,17 +164,12 @@ func (l *databaseLook) describe(ctx context.Context, names []string) (map[string
 	return out, nil
 }
 
-// take keeps what RDS showed and returns what of it is there to be counted.
+// take keeps what RDS showed and returns what of it is there to be counted. A database
+// that is being made is not yet: RDS tells no time of creation, by which it could be told
+// from one that had its name before.
 func (l *databaseLook) take(ctx context.Context, found []license.DBInstance) ([]license.Instance, error) {
-	packs := l.t.looksForPacks()
 	var probes []sighting
-	for i := range found {
-		d := &found[i]
-		if packs && d.BringsLicense() && strings.HasPrefix(d.Edition(), "oracle-") {
-			if err := l.addOptions(ctx, d); err != nil {
-				return nil, err
-			}
-		}
+	for _, d := range found {
 		probes = append(probes, sighting{instance: license.Instance{Type: license.ClassType(d.Class)}})
 	}
 	if err := l.t.lookUpTypes(ctx, l.scope, probes); err != nil {
@@ -186,7 +178,7 @@ func (l *databaseLook) take(ctx context.Context, found []license.DBInstance) ([]
 	catalog := lookedUp{l.t.Catalog, l.t.types}
 	var out []license.Instance
 	for _, d := range found {
-		if l.nascent[d.ID] = d.Created.IsZero(); l.nascent[d.ID] {
+		if d.Created.IsZero() {
 			continue
 		}
 		l.seen[d.ID] = d
@@ -195,9 +187,12 @@ func (l *databaseLook) take(ctx context.Context, found []license.DBInstance) ([]
 	return out, nil
 }
 
-// addOptions asks for the options of the groups of a database, once for each group. The
-// groups that RDS makes itself have none.
-func (l *databaseLook) addOptions(ctx context.Context, d *license.DBInstance) error {
+// withOptions adds the options of a database of which packs could be found. It asks once
+// for each group; those that RDS makes itself have none.
+func (l *databaseLook) withOptions(ctx context.Context, d license.DBInstance) (license.DBInstance, error) {
+	if !l.t.looksForPacks() || !d.BringsLicense() || !strings.HasPrefix(d.Edition(), "oracle-") {
+		return d, nil
+	}
 	for _, group := range d.OptionGroups {
 		if strings.HasPrefix(group, "default:") {
 			continue
@@ -206,13 +201,13 @@ func (l *databaseLook) addOptions(ctx context.Context, d *license.DBInstance) er
 		if !asked {
 			var err error
 			if options, err = l.t.Databases.Options(ctx, l.scope, group); err != nil {
-				return fmt.Errorf("describe option group %s: %w", group, err)
+				return d, fmt.Errorf("describe option group %s: %w", group, err)
 			}
 			l.groups[group] = options
 		}
 		d.Options = append(d.Options, options...)
 	}
-	return nil
+	return d, nil
 }
 
 // lookedUp is a catalogue with the types that this process looked up.
@@ -241,6 +236,9 @@ func (l *databaseLook) record(ctx context.Context, sightings []sighting) (record
 		}
 		r, err := l.t.record(ctx, l.scope, chosen)
 		changes += r.changes
+		if err == nil && len(chosen) == 0 {
+			_, err = l.t.refresh(ctx) // nothing was recorded, so nothing was read
+		}
 		if err != nil || l.t.epoch == epoch {
 			r.changes = changes
 			return r, err
@@ -263,8 +261,11 @@ func (l *databaseLook) discover(ctx context.Context, sightings []sighting) ([]si
 	for _, s := range sightings {
 		before, had := known[s.instance.ID]
 		if !s.gone {
-			s.instance.Discoveries = l.t.discoveries(l.seen[s.instance.ID], before.Instance, s.observed)
-			s.discovered = true
+			d, err := l.withOptions(ctx, l.seen[s.instance.ID])
+			if err != nil {
+				return nil, err
+			}
+			s.instance.Discoveries, s.discovered = l.t.discoveries(d, before.Instance, s.observed), true
 		}
 		if had || len(s.instance.Discoveries) > 0 {
 			chosen = append(chosen, s)
@@ -317,11 +318,9 @@ func (t *Tracker) sweepDatabases(ctx context.Context, s Scope, report *SweepRepo
 	listed := make(map[license.ResourceID]bool)
 	err = t.Databases.EachDatabase(ctx, s, func(page []license.DBInstance) error {
 		report.Databases += len(page)
-		for _, d := range page {
-			listed[d.ID] = true
-		}
 		instances, err := look.take(ctx, page)
 		for _, in := range instances {
+			listed[in.ID] = true
 			sightings = append(sightings, sighting{instance: in, observed: start, happened: start})
 		}
 		return err
@@ -368,12 +367,12 @@ func (l *databaseLook) again(ctx context.Context, _ Scope, ids []license.Resourc
 	var sightings []sighting
 	var still []license.ResourceID
 	for _, id := range ids {
-		switch in, ok := found[id.AWSID()]; {
-		case ok:
-			sightings = append(sightings, sighting{instance: in, observed: observed, happened: observed})
-		case !l.nascent[id]:
+		in, ok := found[id.AWSID()]
+		if !ok {
 			still = append(still, id)
+			continue
 		}
+		sightings = append(sightings, sighting{instance: in, observed: observed, happened: observed})
 	}
 	return still, l.sweep(ctx, sightings, report)
 }

@@ -185,7 +185,7 @@ func TestOneCallForABatchOfDatabases(t *testing.T) {
 	var bodies []string
 	for i := range 50 {
 		name := fmt.Sprint("db", i)
-		r.set(name, nil)
+		r.set(name, func(d *license.DBInstance) { d.OptionGroups = []string{"ours"} })
 		bodies = append(bodies, databaseEvent(name, created, f.now), databaseEvent(name, resized, f.now))
 	}
 	report := f.handle(1, bodies...)
@@ -316,6 +316,14 @@ func TestDatabaseBeingMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantDatabases("creating", 4)
+
+	// While another of its name is being made, the one before has gone.
+	f.now = f.now.Add(time.Hour)
+	r.set("payroll", func(d *license.DBInstance) { d.Created = time.Time{} })
+	if _, err := f.Sweep(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.wantDatabases("being made again", 0)
 }
 
 // TestRDSFails: nothing is recorded, and the messages come again.
@@ -453,6 +461,31 @@ func TestNewProductMeetsDatabases(t *testing.T) {
 	}
 	if got := f.license("lic-guard").Totals.Deployed(); got != 0 {
 		t.Errorf("%d licenses of a product that was given up", got)
+	}
+}
+
+// TestProductMadeMeanwhile: one that comes while a batch is looked at misses nothing of
+// it, whether the batch had something to record or not.
+func TestProductMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"oracle-ee", "oracle-se2"} {
+		f, r := withDatabases(t)
+		r.groups["ours"] = []license.DBOption{{Name: "OLS"}}
+		r.set("payroll", func(d *license.DBInstance) { d.Engine, d.OptionGroups = engine, []string{"ours"} })
+		r.onLook = func(int) {
+			other := *f.Tracker // another process
+			other.Databases = nil
+			count := int64(10)
+			if _, err := other.Configure(t.Context(), license.Configuration{ID: "lic-packs", Name: "Packs", CountingType: license.CountVCPU, Count: &count,
+				Products: []license.Product{{ResourceType: license.RDS, Filters: []license.ProductFilter{
+					{Name: license.FilterLicensePack, Comparator: license.Equals, Values: []string{"ols"}}}}}}, "test"); err != nil {
+				t.Error(err)
+			}
+		}
+		f.handle(1, databaseEvent("payroll", created, f.now))
+		if got := f.license("lic-packs").Totals.Deployed(); got != 4 {
+			t.Errorf("%s: %d licenses of the pack, want 4", engine, got)
+		}
 	}
 }
 
