@@ -12,6 +12,7 @@ import (
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/licensefile"
+	"licenseguard/shared/track"
 	"licenseguard/shared/whatif"
 )
 
@@ -218,6 +219,9 @@ func worldOf(ctx context.Context, store ledger.Store, accounts []string, region 
 			return w, err
 		}
 		w.Licenses = append(w.Licenses, l)
+	}
+	if w.Origins, err = track.Origins(ctx, store, func(string, error) {}); err != nil {
+		return w, err
 	}
 	for _, account := range accounts {
 		err := store.EachFacts(ctx, account, region, func(f ledger.Facts) error {

@@ -8,6 +8,7 @@ import (
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
+	"licenseguard/shared/track"
 	"licenseguard/shared/whatif"
 )
 
@@ -158,6 +159,9 @@ func (c *call) world(b books, walk bool) (whatif.World, error) {
 		return world, err
 	}
 	world.Licenses = slices.DeleteFunc(licenses, func(l *ledger.License) bool { return l == nil })
+	if world.Origins, err = track.Origins(c.ctx, c.Store, func(string, error) {}); err != nil {
+		return world, err
+	}
 	if !walk {
 		return world, nil
 	}

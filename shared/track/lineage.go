@@ -278,21 +278,35 @@ func (t *Tracker) loadOrigins(ctx context.Context) error {
 	t.images.of, t.images.missed = make(map[license.ImageRef]license.Ancestor), make(map[license.ImageRef]miss)
 	t.images.chains = make(map[license.ImageRef]miss)
 	if t.Documents != nil {
-		documents, err := t.Documents.Documents(ctx, ledger.ImageOrigin, "")
+		known, err := Origins(ctx, t.Documents, func(id string, err error) {
+			t.Log.WarnContext(ctx, "the origin of an image on record cannot be read; AWS is asked again", "document", id, "error", err)
+		})
 		if err != nil {
-			return fmt.Errorf("read the origins of images: %w", err)
+			return err
 		}
-		for _, d := range documents {
-			var o originDocument
-			if err := json.Unmarshal(d.Data, &o); err != nil || o.Image.ID == "" {
-				t.Log.WarnContext(ctx, "the origin of an image on record cannot be read; AWS is asked again", "document", d.ID, "error", err)
-				continue
-			}
-			t.images.of[o.Image] = o.Origin
-		}
+		t.images.of = known
 	}
 	t.images.loaded = true
 	return nil
+}
+
+// Origins returns what is on record of where images come from; the zero Ancestor says
+// that one was made from none. What cannot be read is left out, and told.
+func Origins(ctx context.Context, store ledger.Documents, unreadable func(id string, err error)) (map[license.ImageRef]license.Ancestor, error) {
+	documents, err := store.Documents(ctx, ledger.ImageOrigin, "")
+	if err != nil {
+		return nil, fmt.Errorf("read the origins of images: %w", err)
+	}
+	out := make(map[license.ImageRef]license.Ancestor, len(documents))
+	for _, d := range documents {
+		var o originDocument
+		if err := json.Unmarshal(d.Data, &o); err != nil || o.Image.ID == "" {
+			unreadable(d.ID, err)
+			continue
+		}
+		out[o.Image] = o.Origin
+	}
+	return out, nil
 }
 
 // originDocument is an origin as it is kept: when its image is deregistered, nobody

@@ -18,7 +18,10 @@ type World struct {
 	// Facts are those of the instances on record: of all of them where a
 	// configuration changes, for launches of those on the Dedicated Hosts that are
 	// named. A host of which none tells is counted as its family's, estimated.
-	Facts   []ledger.Facts
+	Facts []ledger.Facts
+	// Origins tell from which image others were made, as far as is on record: a launch
+	// from a copy that nothing was launched from yet is as one from an original.
+	Origins map[license.ImageRef]license.Ancestor
 	Catalog license.Catalog
 }
 

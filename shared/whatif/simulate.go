@@ -251,10 +251,17 @@ func (s *simulation) launch(p Plan) {
 	for _, l := range p.Launches {
 		group := instances[:l.Count]
 		instances = instances[l.Count:]
+		ancestry, _ := license.Ancestry(license.ImageRef{ID: l.Image, Region: l.Region}, func(image license.ImageRef) (license.Ancestor, bool) {
+			a, known := s.w.Origins[image]
+			return a, known
+		})
+		for i := range group {
+			group[i].Ancestry = ancestry
+		}
 		host, guard := s.host(group[0]), ledger.GuardOf(group[0], s.w.Catalog) // they are all alike
 		for _, h := range license.Associate(configurations, group[0], nil, s.at) {
 			i := slices.IndexFunc(configurations, func(c license.Configuration) bool { return c.ID == h.ConfigurationID })
-			since := offered(&configurations[i], h)
+			since := h.OfferedTo(&group[0], offered(&configurations[i], h))
 			for _, in := range group {
 				claims[h.ConfigurationID] = append(claims[h.ConfigurationID], ledger.Claim{
 					Instance: in, Host: host, Generation: ledger.Generation{Launch: in.LaunchTime, Rank: in.State.Rank()}, Known: s.at,

@@ -452,3 +452,52 @@ func TestAsManyAsAPlanMay(t *testing.T) {
 		t.Errorf("%v → %v, %d fit, %d changes", of(e.Before), of(e.After), e.Fit, len(e.Changes))
 	}
 }
+
+// TestLaunchOfACopy: a launch from a copy of a copy of the associated image counts as one
+// from it, as far as is on record; by a hint only, it is a person's to answer.
+func TestLaunchOfACopy(t *testing.T) {
+	t.Parallel()
+	const first, second = "ami-0bbbbbbbbbbbbbbb2", "ami-0ccccccccccccccc3"
+	for _, test := range []struct {
+		name  string
+		image string
+		link  license.Link
+		after numbers
+		row   string
+	}{
+		{"known", second, license.LinkImage, numbers{8, 0, 8, 0}, "i-new-0001 released 0 → over 8, stop stop"},
+		{"by a hint", second, license.LinkDescription, numbers{8, 0, 8, 0}, "i-new-0001 released 0 → over 8, stop stop waits"},
+		{"not on record", "ami-0ddddddddddddddd4", license.LinkImage, numbers{}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, t.TempDir())
+			w.configure(vcpus(0))
+			w.after(time.Minute)
+			plan := launches(1, "m5.2xlarge")
+			plan.Launches[0].Image = test.image
+			world := w.record()
+			world.Origins = map[license.ImageRef]license.Ancestor{
+				{ID: second, Region: region}:     {ImageID: first, Region: "eu-west-1", Link: test.link},
+				{ID: first, Region: "eu-west-1"}: {ImageID: vcpus(0).Associations[0].Value, Region: "eu-west-1", Link: license.LinkImage},
+			}
+			out, err := whatif.Simulate(world, plan, w.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.row == "" {
+				if len(out.Licenses) != 0 || out.Launches[0].Unlicensed != 1 {
+					t.Errorf("outcome %+v", out)
+				}
+				return
+			}
+			e := out.Licenses[0]
+			if of(e.After) != test.after {
+				t.Errorf("after %v, want %v", of(e.After), test.after)
+			}
+			if got := rows(e.Changes); len(got) != 1 || got[0] != test.row {
+				t.Errorf("rows %q, want %q", got, test.row)
+			}
+		})
+	}
+}
