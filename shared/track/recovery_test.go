@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"licenseguard/events"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/track"
@@ -175,4 +177,64 @@ func TestSweepFindsTheRecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.totals("after the sweep", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})
+}
+
+// TestHostEventsChangeNothingByThemselves: that a host is allocated, changed or released
+// is counted and passed, because all that it changes comes with the looks at its
+// instances: with the next event of one, else with the sweep.
+func TestHostEventsChangeNothingByThemselves(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 64)
+	for _, name := range []string{"allocate-hosts", "modify-hosts", "release-hosts"} {
+		body, err := events.Read("cloudtrail/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.cloud.hostsAsk, f.cloud.looks = nil, 0
+		if r := f.handle(1, strings.ReplaceAll(string(body), "us-west-2", region)); r.Handled != 1 || r.Unknown != 1 || len(f.cloud.hostsAsk)+f.cloud.looks != 0 {
+			t.Errorf("%s: report %+v, asked for hosts %v", name, r, f.cloud.hostsAsk)
+		}
+	}
+	larger := f.cloud.hosts[failing]
+	larger.Cores = 64
+	f.cloud.hosts[failing] = larger
+	f.now = f.now.Add(time.Hour)
+	if _, err := f.Sweep(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	f.totals("as the sweep finds it", ledger.Totals{Running: 64, Covered: 64, Hosts: 64})
+}
+
+// TestAssociatedHost: a host that is associated itself counts by what runs on it; what
+// moves to another host is given up, and a host that is released with instances on record
+// is free when the sweep does not find them.
+func TestAssociatedHost(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 96)
+	count := int64(96)
+	if _, err := f.Configure(t.Context(), license.Configuration{ID: "lic-c", Name: "C", CountingType: license.CountCore, Count: &count, HardLimit: true,
+		Associations: []license.Association{{Kind: license.ByHost, Value: replacement}}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	f.host(replacement, "available")
+	f.now = f.now.Add(time.Hour)
+	f.handle(1, f.place(50, replacement, f.now))
+	used := ledger.Totals{Running: 96, Covered: 96, Hosts: 96}
+	f.totals("what the image gave before stays, and the host's own counts", used)
+	for n := range 20 {
+		f.now = f.now.Add(time.Minute)
+		f.place(n, failing, f.now)
+		delete(f.cloud.instances, fmt.Sprintf("i-%017x", n))
+	}
+	delete(f.cloud.hosts, failing) // released
+	f.now = f.now.Add(time.Hour)
+	if _, err := f.Sweep(t.Context(), account); err != nil {
+		t.Fatal(err)
+	}
+	one := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
+	f.totals("the released host", one)
+	f.host("h-0cccccccccccccccc", "available")
+	f.now = f.now.Add(time.Hour)
+	f.handle(1, f.place(50, "h-0cccccccccccccccc", f.now))
+	f.totals("off the associated host", ledger.Totals{})
 }
