@@ -109,3 +109,89 @@ func (t *Tracker) keepRecovery(ctx context.Context, c *ledger.Claim) error {
 	}
 	return nil
 }
+
+// followHosts finds the failed hosts whose place the sightings' hosts took, because what
+// is associated with a host is so with the one that takes its place. It costs nothing
+// while no license has a host, else a read for a batch with instances on hosts, and one
+// call where some moved off an associated one.
+func (t *Tracker) followHosts(ctx context.Context, sightings []sighting, known map[license.ResourceID]ledger.Facts) error {
+	if t.Documents == nil || !t.hasHosts() || !slices.ContainsFunc(sightings, func(s sighting) bool { return s.instance.HostID != "" }) {
+		return nil
+	}
+	documents, err := t.Documents.Documents(ctx, ledger.HostRecovery, "")
+	if err != nil {
+		return fmt.Errorf("read the recoveries of hosts: %w", err)
+	}
+	from := make(map[license.ResourceID]license.ResourceID)
+	for _, d := range documents {
+		var r ledger.Recovery
+		if err := json.Unmarshal(d.Data, &r); err != nil {
+			t.Log.WarnContext(ctx, "the recovery of a host on record cannot be read", "document", d.ID, "error", err)
+			continue
+		}
+		from[r.To] = r.From
+	}
+	healthy := make(map[string]bool)
+	for i := range sightings {
+		if err := t.followHost(ctx, &sightings[i], known[sightings[i].instance.ID], from, healthy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followHost does so for one sighting. from has the failed hosts by those that took
+// their place, healthy those that were asked for and did not fail.
+func (t *Tracker) followHost(ctx context.Context, s *sighting, before ledger.Facts, from map[license.ResourceID]license.ResourceID, healthy map[string]bool) error {
+	account, region, _ := s.instance.ID.Parts()
+	was, is := before.Instance.HostID, s.instance.HostID
+	if s.gone || is == "" {
+		return nil
+	}
+	to := license.NewResourceID(account, region, is)
+	_, told := from[to]
+	byHost := func(h license.Held) bool { return h.Kind == license.ByHost && h.Ended.IsZero() }
+	if was != "" && was != is && !told && !healthy[was] && slices.ContainsFunc(before.Held, byHost) {
+		left, err := t.Observer.Hosts(ctx, Scope{Account: account, Region: region}, []string{was})
+		if err != nil {
+			return fmt.Errorf("describe the host that %s left: %w", s.instance.ID.AWSID(), err)
+		}
+		healthy[was] = len(left) != 1 || !left[0].Failed()
+		if !healthy[was] {
+			left[0].ID = license.NewResourceID(account, region, was)
+			from[to] = left[0].ID
+			if err := t.keepRecovery(ctx, &ledger.Claim{Instance: s.instance, Left: left[0], Observed: s.observed}); err != nil {
+				return err
+			}
+		}
+	}
+	s.replaced = nil
+	for host, ok := from[to]; ok && len(s.replaced) < maxRecoveries; host, ok = from[host] {
+		s.replaced = append(s.replaced, host.AWSID())
+	}
+	return nil
+}
+
+// maxRecoveries is how many failures in a row an association with a host survives.
+const maxRecoveries = 10
+
+func (t *Tracker) hasHosts() bool {
+	return slices.ContainsFunc(t.configurations, func(c license.Configuration) bool {
+		return slices.ContainsFunc(c.Associations, func(a license.Association) bool { return a.Kind == license.ByHost })
+	})
+}
+
+// associate returns what applies to an instance as it was seen, also by the failed hosts
+// whose place its own took.
+func (t *Tracker) associate(in license.Instance, s *sighting, held []license.Held) []license.Held {
+	out := license.Associate(t.configurations, in, held, s.happened)
+	for _, host := range s.replaced {
+		in.HostID = host
+		for _, h := range license.Associate(t.configurations, in, held, s.happened) {
+			if h.Kind == license.ByHost && !slices.ContainsFunc(out, func(o license.Held) bool { return o.ConfigurationID == h.ConfigurationID }) {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}

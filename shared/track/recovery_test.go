@@ -238,3 +238,43 @@ func TestAssociatedHost(t *testing.T) {
 	f.handle(1, f.place(50, "h-0cccccccccccccccc", f.now))
 	f.totals("off the associated host", ledger.Totals{})
 }
+
+// TestAssociatedHostFails: what is associated with a host is so with the one that takes
+// its place, also for instances that come later or are looked at again by another
+// process; a plain move ends it.
+func TestAssociatedHostFails(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		state string
+		want  ledger.Totals
+	}{{"under-assessment", ledger.Totals{Running: 48, Covered: 48, Hosts: 48}}, {"available", ledger.Totals{}}} {
+		t.Run(test.state, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.Documents, f.cloud.hosts = f.store, make(map[string]license.Host)
+			count := int64(48)
+			if _, err := f.Configure(t.Context(), license.Configuration{ID: "lic-c", Name: "C", CountingType: license.CountCore, Count: &count, HardLimit: true,
+				Associations: []license.Association{{Kind: license.ByHost, Value: failing}}}, "test"); err != nil {
+				t.Fatal(err)
+			}
+			f.host(failing, "available")
+			f.now = f.now.Add(time.Minute)
+			f.handle(1, f.place(1, failing, f.now), f.place(2, failing, f.now))
+			f.totals("on the associated host", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})
+			f.host(failing, test.state)
+			f.host(replacement, "available")
+			f.now = f.now.Add(time.Hour)
+			f.handle(1, f.place(1, replacement, f.now))
+			f.fresh()
+			f.handle(1, f.place(2, replacement, f.now), f.place(3, replacement, f.now))
+			f.now = f.now.Add(time.Hour)
+			if _, err := f.Sweep(t.Context(), account); err != nil {
+				t.Fatal(err)
+			}
+			l := f.totals("on the replacement", test.want)
+			if n := len(l.Instances()); test.want.Hosts > 0 && n != 3 {
+				t.Errorf("%d instances, want 3", n)
+			}
+		})
+	}
+}

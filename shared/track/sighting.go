@@ -25,6 +25,7 @@ type sighting struct {
 	inventory   *license.Inventory // what was read of it; nil: nothing was asked
 	confirmed   time.Time          // when a node last told of itself
 	discovered  bool               // the products were looked for: the instance's Discoveries are what was found
+	replaced    []string           // the failed hosts whose place its host took, where one of them may be associated
 }
 
 // recordings says what became of sightings.
@@ -160,6 +161,9 @@ func (t *Tracker) saveFacts(ctx context.Context, sightings []sighting, drift *Dr
 	if err != nil {
 		return nil, err
 	}
+	if err := t.followHosts(ctx, sightings, known); err != nil {
+		return nil, err
+	}
 	claims := make(map[string][]ledger.Claim)
 	var changed []ledger.Facts
 	for i := range sightings {
@@ -217,7 +221,7 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 		f.Host = s.host
 	}
 	f.Guard = ledger.GuardOf(s.instance, t.Catalog)
-	f.Held = mergeHeld(before.Held, license.Associate(t.configurations, f.Instance, active(before.Held), s.happened), s.happened)
+	f.Held = mergeHeld(before.Held, t.associate(f.Instance, s, active(before.Held)), s.happened)
 	if !had {
 		f.FirstSeen = s.observed
 	}
