@@ -1,9 +1,11 @@
 package ssminventory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -33,7 +35,9 @@ const (
 	idsPerFilter    = 40
 	idsPerDescribe  = 100
 	maxPages        = 10_000 // ends a listing whose tokens never do
-	maxAttempts     = 8      // of a call that is throttled; the SDK waits longer each time
+	drained         = 64 << 10
+	maxNodes        = 4 << 20 // bytes of a page of nodes
+	maxAttempts     = 8       // of a call that is throttled; the SDK waits longer each time
 )
 
 // machineID is the form of a machine's id: only this form may reach a filter, and only
@@ -109,7 +113,31 @@ func (r reader) Do(request *http.Request) (*http.Response, error) {
 	if err := r.answer.read(response.Body); err != nil {
 		return nil, err
 	}
+	_, _ = io.CopyN(io.Discard, response.Body, drained) // so that the connection is used again
 	response.Body, response.ContentLength = emptyAnswer(), -1
+	return response, nil
+}
+
+// bounded has an answer refused that is larger than one of 50 nodes can be.
+func bounded(o *ssm.Options) { o.HTTPClient = bound{o.HTTPClient} }
+
+type bound struct{ next ssm.HTTPClient }
+
+// Do implements ssm.HTTPClient.
+func (b bound) Do(request *http.Request) (*http.Response, error) {
+	response, err := b.next.Do(request)
+	if err != nil {
+		return response, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxNodes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxNodes {
+		body = []byte("{") // the SDK refuses it, and does not repeat the call
+	}
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
 }
 
@@ -155,7 +183,7 @@ func (c *Systems) eachNode(ctx context.Context, s track.Scope, key string, value
 	in := &ssm.DescribeInstanceInformationInput{MaxResults: aws.Int32(nodesPerPage),
 		Filters: []types.InstanceInformationStringFilter{{Key: aws.String(key), Values: values}}}
 	return pages(&in.NextToken, func() (*string, error) {
-		out, err := c.client.DescribeInstanceInformation(ctx, in, attempts)
+		out, err := c.client.DescribeInstanceInformation(ctx, in, attempts, bounded)
 		if err != nil {
 			return nil, fmt.Errorf("describe managed nodes: %w", err)
 		}

@@ -357,6 +357,11 @@ func TestNodes(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 
+	s = &server{answers: []func(io.Writer){says(`{"InstanceInformationList":[{"InstanceId":"` + strings.Repeat("m", 5<<20) + `"}]}`)}}
+	if got, err := s.client(t).Nodes(t.Context(), scope, []string{"mi-0123456789abcdef0"}); err == nil || len(s.asked) != 1 {
+		t.Errorf("%d nodes of 5 MB, %v", len(got), err)
+	}
+
 	// Should an id that is not registered fail the call, the others are found all the same.
 	s = &server{status: []int{400, 400}, answers: []func(io.Writer){says(`{"__type":"InvalidInstanceId","message":"no"}`), says(`{"__type":"InvalidInstanceId","message":"no"}`), says(list)}}
 	got, err = s.client(t).Nodes(t.Context(), scope, []string{"mi-0fedcba9876543210", "mi-0123456789abcdef0"})
