@@ -116,6 +116,12 @@ func (f function) allowDescribe(actions ...string) {
 	f.acceptWildcard("The Describe actions of EC2 know no resources: \"*\" is the only one that AWS accepts; a listing of RDS is of all databases.", "Resource::*")
 }
 
+// allowInventory lets the function read what Systems Manager knows of machines.
+func (f function) allowInventory() {
+	f.allow("Inventory", []string{"ssm:DescribeInstanceInformation", "ssm:GetInventory"}, "*")
+	f.acceptWildcard("Both list what an account and Region has, and know no narrower resource than all of it.", "Resource::*")
+}
+
 // consume delivers the queue's messages to the function. A message that fails is
 // reported alone, so the rest of its batch is not done again.
 func (f function) consume(id string, queue awssqs.Queue, batch queueBatch) {

@@ -61,7 +61,7 @@ func (v variant) needs(t template) map[string][]need {
 	consume := func(output string) need {
 		return need{"sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes sqs:ChangeMessageVisibility", queue(output), nil}
 	}
-	observe := need{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeImages ec2:DescribeSnapshots ec2:GetImageAncestry rds:DescribeDBInstances rds:DescribeOptionGroups", "*", nil}
+	observe := need{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeImages ec2:DescribeSnapshots ec2:GetImageAncestry rds:DescribeDBInstances rds:DescribeOptionGroups ssm:DescribeInstanceInformation ssm:GetInventory", "*", nil}
 
 	needs := map[string][]need{
 		config.FunctionTrack: slices.Concat(useLedger, []need{

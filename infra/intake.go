@@ -13,6 +13,7 @@ import (
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"licenseguard/shared/config"
+	"licenseguard/shared/license"
 )
 
 // intake takes events in: rules on the default bus, a queue, and the function
@@ -57,6 +58,7 @@ func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEvent
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
 	track.allowDescribe(observing...)
+	track.allowInventory()
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
@@ -67,6 +69,7 @@ func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEvent
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
 	sweep.allowDescribe(observing...)
+	sweep.allowInventory()
 	sweep.allowSpokes(s, config.SpokeObserveRole)
 	rate, memory := "rate(1 hour)", functionMemoryMB
 	if s.fleet() { // a run goes on where the one before it ended, and each swept scope rests for an hour
@@ -175,7 +178,27 @@ func hints() []hint {
 		{"Database", "databases that start, stop, end or change", map[string]any{
 			"source": []string{"aws.rds"}, "detail-type": []string{"RDS DB Instance Event"},
 		}},
+		{"ManagedNode", "machines outside EC2 that come and go, and inventory that is told no more", map[string]any{
+			"source":      []string{"aws.ssm"},
+			"detail-type": []string{"SSM Managed Instance Registration", "SSM Managed Instance Deregistration", "Inventory Resource State Change"},
+		}},
 	}
+}
+
+// inventoryHints are the objects of a Resource Data Sync, where there is one: the
+// bucket must send its events to EventBridge. Only types that are read are let in.
+func inventoryHints(s settings) []hint {
+	if s.inventoryBucket == "" {
+		return nil
+	}
+	var keys []map[string]any
+	for _, part := range []license.InventoryPart{license.PartApplications, license.PartMachine, license.PartGuest, license.PartTags} {
+		keys = append(keys, map[string]any{"wildcard": "*" + string(part) + "/accountid=*"})
+	}
+	return []hint{{"InventoryObject", "objects of a Resource Data Sync, in which a machine's software is told", map[string]any{
+		"source": []string{"aws.s3"}, "detail-type": []string{"Object Created"},
+		"detail": map[string]any{"bucket": map[string]any{"name": []string{s.inventoryBucket}}, "object": map[string]any{"key": keys}},
+	}}}
 }
 
 // newRules lets the hints of our accounts into the queue, each event whole, and
@@ -193,7 +216,7 @@ func newRules(scope constructs.Construct, s settings, hubBus awsevents.CfnEventB
 		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
 	})
 	var rules []awsevents.CfnRule
-	for _, h := range hints() {
+	for _, h := range slices.Concat(hints(), inventoryHints(s)) {
 		// AWS lets nobody send a source that starts with "aws.", but a bus policy
 		// may let other accounts in: only ours count.
 		h.pattern["account"] = s.accountIDs()

@@ -23,14 +23,16 @@ var allowed = map[string]string{
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
 		rds:DescribeDBInstances rds:DescribeOptionGroups
-		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage`,
+		sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage sqs:SendMessage
+		ssm:DescribeInstanceInformation ssm:GetInventory`,
 	"sweep": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
 		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances ec2:DescribeSnapshots ec2:GetImageAncestry
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
-		rds:DescribeDBInstances rds:DescribeOptionGroups`,
+		rds:DescribeDBInstances rds:DescribeOptionGroups
+		ssm:DescribeInstanceInformation ssm:GetInventory`,
 	"enforce": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:DescribeStream dynamodb:GetItem dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams

@@ -31,6 +31,7 @@ const (
 	contextManaged     = "managed"          // only what has this tag is touched, as "Licensing=managed"; default anything
 	contextInstances   = "instances"        // only these are touched: ids or ARNs, a list or one string with commas; default any
 	contextAutoScaling = "autoscaling"      // let enforce detach from Auto Scaling groups and lower them; default false
+	contextInventory   = "inventoryBucket"  // of a Resource Data Sync of Systems Manager, whose objects are events; default none
 )
 
 // settings is what a deployment decides. Its zero value is not valid; readSettings
@@ -53,6 +54,8 @@ type settings struct {
 	runbook     string
 	reach       reach
 	autoScaling bool
+
+	inventoryBucket string
 }
 
 // readSettings reads context values; context answers nil for one that is not set.
@@ -77,6 +80,11 @@ func readSettings(context func(key string) any) (settings, error) {
 		runbook:     r.text(contextRunbook, "docs/runbook.md"),
 		reach:       reach{managed: r.managed(), instances: r.instances()},
 		autoScaling: r.truth(contextAutoScaling, false),
+
+		inventoryBucket: r.text(contextInventory, ""),
+	}
+	if s.inventoryBucket != "" && !bucketName.MatchString(s.inventoryBucket) {
+		r.fail(contextInventory, "%q is not the name of a bucket: 3 to 63 of a-z 0-9 . -", s.inventoryBucket)
 	}
 	if s.autoScaling && len(s.reach.instances) > 0 {
 		r.fail(contextAutoScaling, "a group's calls cannot be kept to listed instances; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
@@ -293,6 +301,9 @@ func (r *settingsReader) managed() *tag {
 	}
 	return &tag{key, value}
 }
+
+// bucketName has none of the letters that mean something in an event pattern.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 var (
 	instanceID  = regexp.MustCompile(`^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$`)

@@ -38,9 +38,9 @@ func TestExplainTellsOfDatabases(t *testing.T) {
 			return p.Tracker.Reassociate(t.Context())
 		})
 		a.does("explain db:payroll", "db:payroll under Oracle on RDS", "created", "db.r5.2xlarge, running, RDS-MultiAZ", `product RDS: Engine Edition EQUALS "oracle-ee"`,
-			"found        oracle-ee 19, Multi-AZ, since", "db.r5.2xlarge: 8 vCPU (catalog); 2 instances (Multi-AZ standby): 16 = 16 licenses",
+			"found oracle-ee 19, Multi-AZ, since", "db.r5.2xlarge: 8 vCPU (catalog); 2 instances (Multi-AZ standby): 16 = 16 licenses",
 			"it is Multi-AZ, and its standby counts (#countStandby): 8 x 2 = 16", "over", "alert only")
-		a.does("explain --json arn:aws:rds:"+testRegion+":"+testAccount+":db:payroll", `"Found": "oracle-ee 19, Multi-AZ, since`, `"Instances": 2`)
+		a.does("explain --json arn:aws:rds:"+testRegion+":"+testAccount+":db:payroll", `"Discovery": "found oracle-ee 19, Multi-AZ, since`, `"Instances": 2`)
 		if _, out, errs := cli(t, "usage", "ls", "lic-databases", "--dir", a.dir); !strings.Contains(out, "\ndb:payroll ") || !strings.Contains(out, "2 instances (Multi-AZ standby)") {
 			t.Errorf("usage ls: %s%s", out, errs)
 		}

@@ -15,6 +15,7 @@ import (
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
+	"licenseguard/shared/snapshot"
 	"licenseguard/shared/telemetry"
 )
 
@@ -28,7 +29,6 @@ type explanation struct {
 	Launch      time.Time
 	Association string
 	Lineage     []string `json:",omitempty"` // of its image, a step each
-	Found       string   `json:",omitempty"` // what a product of the license found
 	Verdict     ledger.Verdict
 	Cause       ledger.Cause `json:",omitempty"`
 	Licenses    int64
@@ -49,6 +49,9 @@ type explanation struct {
 	LaunchedBy  string    `json:",omitempty"`
 	FirstSeen   time.Time `json:",omitzero"`
 	Observed    time.Time `json:",omitzero"`
+	Discovery   string    `json:",omitempty"` // what a product found, since when, and whether and why it is lost
+	Confirmed   time.Time `json:",omitzero"`  // when a managed node last told of itself
+	Stale       bool      `json:",omitempty"` // that is too long ago
 }
 
 func explainCommand() *cobra.Command {
@@ -144,6 +147,9 @@ func explainUnheld(ctx context.Context, store opened, named func(license.Resourc
 				known = true
 				fmt.Fprintf(out, "It is on record: %s.\nNone of the %s applies to it by image %s, by its tags, or otherwise; licenseguard license show tells what one applies to.\n",
 					machineOf(&f.Instance), plural(licenses, "license", "licenses"), cmp.Or(f.Instance.ImageID, "(unknown)"))
+				for _, d := range f.Instance.Discoveries {
+					fmt.Fprintf(out, "  %s\n", telemetry.Clean(d.ConfigurationID+": "+d.String(), 600))
+				}
 				for _, step := range f.Instance.Lineage() {
 					fmt.Fprintf(out, "  %s\n", telemetry.Clean(step, 400))
 				}
@@ -176,8 +182,9 @@ func explainMember(l *ledger.License, e *ledger.Entry, m *ledger.Member, facts l
 		}
 	}
 	if d, ok := facts.Instance.Discovery(l.Configuration.ID); ok {
-		x.Found = foundWords(d)
+		x.Discovery = d.String()
 	}
+	x.Confirmed, x.Stale = facts.Confirmed, snapshot.Stale(&facts, now)
 	for _, v := range m.Broken {
 		x.Broken = append(x.Broken, v.String())
 	}
@@ -289,15 +296,6 @@ func released(m *ledger.Member) string {
 	return string(m.State)
 }
 
-// foundWords says what a product found, and whether it is still there.
-func foundWords(d license.Discovery) string {
-	words := d.What + since(d.Found)
-	if !d.Lost.IsZero() {
-		words += "; not found any more since " + stamp(d.Lost)
-	}
-	return words
-}
-
 // machineOf says what an instance is, for a count.
 func machineOf(in *license.Instance) string {
 	if in.ID == "" {
@@ -345,7 +343,10 @@ func printExplanation(out io.Writer, e explanation) {
 		line("seen", fmt.Sprintf("first %s, last looked at %s", stamp(e.FirstSeen), stamp(e.Observed)))
 		line("machine", cmp.Or(e.Machine, string(e.State)))
 		line("applies by", e.Association+since(e.Since))
-		line("found", e.Found)
+		line("", e.Discovery)
+		if !e.Confirmed.IsZero() {
+			line("told", confirmedWords(e))
+		}
 		more(e.Lineage)
 	}
 	line("rules", fmt.Sprintf("version %d, since %s: %s", e.RuleVersion, stamp(e.RulesFrom), cmp.Or(strings.Join(e.Rules, " "), "none")))
@@ -355,6 +356,14 @@ func printExplanation(out io.Writer, e explanation) {
 	line("verdict", strings.TrimSpace(string(e.Verdict)+" "+string(e.Cause)))
 	more(e.Why)
 	line("answer", cmp.Or(e.Answer, "none"))
+}
+
+func confirmedWords(e explanation) string {
+	text := "last by the node itself " + stamp(e.Confirmed)
+	if e.Stale {
+		text += "; stale since " + stamp(e.Confirmed.Add(snapshot.StaleAfter)) + ": it counts until it is deregistered"
+	}
+	return text
 }
 
 func by(who string) string {

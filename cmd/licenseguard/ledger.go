@@ -162,8 +162,9 @@ func readAll(ctx context.Context, store ledger.Store, now time.Time) (everything
 			return all, err
 		}
 		all.licenses = append(all.licenses, l)
-		all.positions = append(all.positions, snapshot.PositionOf(l, now))
-		all.usages = append(all.usages, snapshot.UsagesOf(l, facts, now, catalog.Embedded()))
+		used := snapshot.UsagesOf(l, facts, now, catalog.Embedded())
+		all.positions = append(all.positions, snapshot.PositionOf(l, now).WithUsages(used))
+		all.usages = append(all.usages, used)
 	}
 	return all, nil
 }

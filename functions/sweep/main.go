@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
@@ -20,6 +21,7 @@ import (
 	"licenseguard/shared/adapter/handler"
 	"licenseguard/shared/adapter/rdscloud"
 	"licenseguard/shared/adapter/spoke"
+	"licenseguard/shared/adapter/ssminventory"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/track"
@@ -41,7 +43,8 @@ func wire(log *slog.Logger) (any, error) {
 	cloud := ec2cloud.NewFleet(spoke.Clients(access, newEC2))
 	h := &handler.Sweep{Store: store, Log: log, Metrics: os.Stdout, Workers: workers, Timeout: timeout, Margin: margin, Tracker: &track.Tracker{
 		Store: store, Documents: store, Observer: cloud, Lineage: cloud, Databases: rdscloud.NewFleet(spoke.Clients(access, newRDS)), Catalog: catalog.Embedded(),
-		Accounts: env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
+		Inventories: ssminventory.NewFleet(spoke.Clients(access, newSSM)),
+		Accounts:    env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
 	}}
 	if len(h.Tracker.Scopes()) > 1 { // the schedule comes more often then, for what the run before it left
 		h.Fresh = fresh
@@ -61,3 +64,5 @@ const (
 func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }
 
 func newRDS(cfg aws.Config) *rds.Client { return rds.NewFromConfig(cfg) }
+
+func newSSM(cfg aws.Config) *ssm.Client { return ssm.NewFromConfig(cfg) }

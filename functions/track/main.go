@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"licenseguard/shared/adapter/awsclient"
 	"licenseguard/shared/adapter/dynamoledger"
@@ -22,6 +23,7 @@ import (
 	"licenseguard/shared/adapter/rdscloud"
 	"licenseguard/shared/adapter/spoke"
 	"licenseguard/shared/adapter/sqsqueue"
+	"licenseguard/shared/adapter/ssminventory"
 	"licenseguard/shared/catalog"
 	"licenseguard/shared/config"
 	"licenseguard/shared/track"
@@ -47,6 +49,7 @@ func wire(log *slog.Logger) (any, error) {
 		Observer:    cloud,
 		Lineage:     cloud,
 		Databases:   rdscloud.NewFleet(spoke.Clients(access, newRDS)),
+		Inventories: ssminventory.NewFleet(spoke.Clients(access, newSSM)),
 		DeadLetters: sqsqueue.NewDeadLetters(sqs.NewFromConfig(cfg), env.DeadLetterQueueURL),
 		Catalog:     catalog.Embedded(),
 		Accounts:    env.Accounts, Regions: env.Regions, Now: time.Now, Log: log,
@@ -57,3 +60,5 @@ func wire(log *slog.Logger) (any, error) {
 func newEC2(cfg aws.Config) *ec2.Client { return ec2.NewFromConfig(cfg) }
 
 func newRDS(cfg aws.Config) *rds.Client { return rds.NewFromConfig(cfg) }
+
+func newSSM(cfg aws.Config) *ssm.Client { return ssm.NewFromConfig(cfg) }

@@ -102,7 +102,7 @@ func checkInventoryFilters(filters []inventoryFilter) error {
 			return invalid("Filters: the condition of %s is %s, not %q", telemetry.Clean(f.Name, 100), strings.Join(legal, " or "), telemetry.Clean(f.Condition, 40))
 		case name == "application_name" || name == "license_included":
 			return &Error{Status: 400, Type: typeDependency, Code: codeNoInventory,
-				Message: "the filter " + name + " needs the software inventory of Systems Manager, which licenseguard does not read yet"}
+				Message: "the filter " + name + " needs the software inventory of Systems Manager, which licenseguard reads to find products and does not keep"}
 		}
 	}
 	return nil

@@ -21,7 +21,10 @@ func (d Discovery) String() string {
 	const layout = "2006-01-02 15:04:05 UTC"
 	text := "found " + d.What + ", since " + d.Found.UTC().Format(layout)
 	if !d.Lost.IsZero() {
-		text += "; not found since " + d.Lost.UTC().Format(layout) + ": " + d.Why
+		text += "; not found since " + d.Lost.UTC().Format(layout)
+		if d.Why != "" {
+			text += ": " + d.Why
+		}
 	}
 	return text
 }

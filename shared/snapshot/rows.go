@@ -42,7 +42,17 @@ type Position struct {
 	AMIs             int64   `parquet:"ec2_ami_associations"`
 	RuleVersion      int64   `parquet:"rule_version"`
 	Revision         int64   `parquet:"revision"`
+	// Stale is what of Consumed is used by nodes that fell silent, of StaleNodes; without
+	// them Consumed would be WithoutStale. What is true lies between the two.
+	Stale        int64 `parquet:"stale_licenses"`
+	StaleNodes   int64 `parquet:"stale_nodes"`
+	WithoutStale int64 `parquet:"consumed_without_stale"`
 }
+
+// StaleAfter is how long a managed node may tell nothing of itself before what it uses
+// is shown as stale: an agent tells every few minutes, an inventory every half hour to a
+// day (Systems Manager user guide, 2026).
+const StaleAfter = 48 * time.Hour
 
 // Usage is what one resource consumes of one license at an instant. A
 // Dedicated Host that is counted as a whole has one row, with its instances in
@@ -72,6 +82,8 @@ type Usage struct {
 	LastSeen        string `parquet:"last_seen"`
 	Estimated       bool   `parquet:"estimated"`
 	Revision        int64  `parquet:"revision"`
+	Confirmed       string `parquet:"confirmed"`   // when a node last told of itself, to within a few hours; last_seen of others
+	StaleSince      string `parquet:"stale_since"` // of a node that has told nothing for StaleAfter
 }
 
 // NotCounted is how the status of a disabled license is reported: its numbers
@@ -97,6 +109,7 @@ func PositionOf(l *ledger.License, now time.Time) Position {
 		p.Status = NotCounted
 	}
 	p.Instances, p.Hosts, p.AMIs = associations(l)
+	p.WithoutStale = p.Consumed
 	if count, ok := c.CountAt(now); ok {
 		available := max(0, count-t.Deployed())
 		p.Count, p.Available = &count, &available
@@ -104,6 +117,19 @@ func PositionOf(l *ledger.License, now time.Time) Position {
 			p.Percent = 100 * float64(t.Deployed()) / float64(count)
 		}
 	}
+	return p
+}
+
+// WithUsages returns the position with what its usages tell of stale nodes.
+func (p Position) WithUsages(usages []Usage) Position {
+	p.Stale, p.StaleNodes = 0, 0
+	for i := range usages {
+		if usages[i].StaleSince != "" {
+			p.Stale += usages[i].Consumed
+			p.StaleNodes++
+		}
+	}
+	p.WithoutStale = p.Consumed - p.Stale
 	return p
 }
 
@@ -164,6 +190,13 @@ func usageOf(l *ledger.License, e *ledger.Entry, rules license.Rules, facts map[
 		u.FirstSeen, u.LastSeen, u.Cause, u.Answered = stamp(m.FirstSeen), stamp(m.Observed), string(m.Cause), m.Answered
 		u.Reason = string(m.Kind) + " " + m.Value
 		f := facts[m.Instance]
+		u.Confirmed = u.LastSeen
+		if m.Instance.Type() == license.ManagedNode {
+			u.Confirmed = stamp(f.Confirmed)
+			if Stale(&f, now) {
+				u.StaleSince = stamp(f.Confirmed.Add(StaleAfter))
+			}
+		}
 		for _, h := range f.Held {
 			if h.ConfigurationID == l.Configuration.ID {
 				u.AssociationTime = stamp(h.Since)
@@ -177,6 +210,12 @@ func usageOf(l *ledger.License, e *ledger.Entry, rules license.Rules, facts map[
 		u.Members = strings.Join(members, ", ")
 	}
 	return u
+}
+
+// Stale reports whether a managed node has told nothing of itself for too long. It is
+// counted on, until it is deregistered or a person decides otherwise.
+func Stale(f *ledger.Facts, now time.Time) bool {
+	return f.Instance.ID.Type() == license.ManagedNode && !f.Confirmed.IsZero() && now.Sub(f.Confirmed) >= StaleAfter
 }
 
 func violations(broken []license.Violation) string {

@@ -64,8 +64,9 @@ func (s *Snapshotter) Run(ctx context.Context) (Report, error) {
 		if err != nil {
 			return Report{}, err
 		}
-		positions = append(positions, PositionOf(l, now))
-		usages = append(usages, UsagesOf(l, facts, now, s.Catalog)...)
+		used := UsagesOf(l, facts, now, s.Catalog)
+		positions = append(positions, PositionOf(l, now).WithUsages(used))
+		usages = append(usages, used...)
 	}
 	r := Report{Licenses: len(positions), Resources: len(usages)}
 	if err := write(ctx, s.Archive, &r, config.PrefixPositions, "positions", positions, s.Encoder.Positions, now); err != nil {

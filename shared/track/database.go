@@ -293,7 +293,7 @@ func (t *Tracker) discoveries(d license.DBInstance, before license.Instance, now
 				one.Found = was.Found
 			}
 			if lost {
-				one.What, one.Lost = was.What, now
+				one.What, one.Lost, one.Why = was.What, now, "the database has it no more"
 				if !was.Lost.IsZero() {
 					one.Lost = was.Lost
 				}

@@ -320,7 +320,7 @@ func TestDatabaseBeingMade(t *testing.T) {
 	// While another of its name is being made, the one before has gone.
 	f.now = f.now.Add(time.Hour)
 	r.set("payroll", func(d *license.DBInstance) { d.Created = time.Time{} })
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	f.wantDatabases("being made again", 0)

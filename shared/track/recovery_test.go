@@ -199,7 +199,7 @@ func TestHostEventsChangeNothingByThemselves(t *testing.T) {
 	larger.Cores = 64
 	f.cloud.hosts[failing] = larger
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	f.totals("as the sweep finds it", ledger.Totals{Running: 64, Covered: 64, Hosts: 64})
@@ -228,7 +228,7 @@ func TestAssociatedHost(t *testing.T) {
 	}
 	delete(f.cloud.hosts, failing) // released
 	f.now = f.now.Add(time.Hour)
-	if _, err := f.Sweep(t.Context(), account); err != nil {
+	if _, err := f.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 		t.Fatal(err)
 	}
 	one := ledger.Totals{Running: 48, Covered: 48, Hosts: 48}
@@ -268,7 +268,7 @@ func TestAssociatedHostFails(t *testing.T) {
 			f.fresh()
 			f.handle(1, f.place(2, replacement, f.now), f.place(3, replacement, f.now))
 			f.now = f.now.Add(time.Hour)
-			if _, err := f.Sweep(t.Context(), account); err != nil {
+			if _, err := f.Sweep(t.Context(), track.Scope{Account: account, Region: region}); err != nil {
 				t.Fatal(err)
 			}
 			l := f.totals("on the replacement", test.want)

@@ -65,8 +65,12 @@ func (t *Tracker) Sweep(ctx context.Context, s Scope) (SweepReport, error) {
 	if err := t.release(ctx, s, missing, t.lookAgain, &report); err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
-	// Each looks with a service of its own: one that fails leaves the other.
-	if err := errors.Join(t.sweepDatabases(ctx, s, &report), t.sweepInventory(ctx, s, &report)); err != nil {
+	// Each looks with a service of its own: one that fails leaves the other. What an
+	// inventory tells is often told by no event: finding it is no drift.
+	told := SweepReport{}
+	err = errors.Join(t.sweepDatabases(ctx, s, &report), t.sweepInventory(ctx, s, &told))
+	report.Nodes, report.Findings, report.Released = told.Nodes, told.Findings, report.Released+told.Released
+	if err != nil {
 		return report, fmt.Errorf("sweep %s: %w", s, err)
 	}
 	if err := t.adopt(ctx, s, &report); err != nil {

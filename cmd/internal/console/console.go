@@ -94,6 +94,9 @@ func state(p snapshot.Position) string {
 	if p.Estimated > 0 {
 		s += fmt.Sprintf(" (%d estimated)", p.Estimated)
 	}
+	if p.StaleNodes > 0 {
+		s += fmt.Sprintf(" (%d of them stale: %d in use without)", p.Stale, p.WithoutStale)
+	}
 	return s
 }
 
@@ -116,6 +119,9 @@ func Usage(w io.Writer, usages []snapshot.Usage) {
 		status := u.ResourceStatus
 		if u.Answered != "" {
 			status += ", " + u.Answered
+		}
+		if u.StaleSince != "" {
+			status += ", stale: last told " + u.Confirmed[:len(minute)]
 		}
 		rows[i] = []string{id, text(u.ResourceName, 20), fmt.Sprint(u.Consumed), u.Verdict, status, text(u.Reason, 40), text(why, 110)}
 	}

@@ -81,7 +81,7 @@ func (h *Sweep) log(ctx context.Context, r *track.Result, n, of int) {
 		log.ErrorContext(ctx, "sweep failed", "error", r.Err, "unreachable", r.Unreachable)
 		return
 	}
-	log.InfoContext(ctx, "swept", "instances", r.Instances, "databases", r.Databases, "changes", r.Changes, "released", r.Released, "drift", r.Drift.Total(), "took", r.Took.String())
+	log.InfoContext(ctx, "swept", "instances", r.Instances, "databases", r.Databases, "nodes", r.Nodes, "findings", r.Findings, "changes", r.Changes, "released", r.Released, "drift", r.Drift.Total(), "took", r.Took.String())
 }
 
 func unreachable(results []track.Result) (n int) {

@@ -21,11 +21,18 @@ import (
 
 var _ track.Inventories = (*Systems)(nil)
 
-// Systems is Systems Manager in one account and Region.
-type Systems struct{ client *ssm.Client }
+// Systems is Systems Manager in accounts and Regions.
+type Systems struct {
+	in func(track.Scope) *ssm.Client
+}
 
 // New returns the Systems Manager of the client's account and Region.
-func New(client *ssm.Client) *Systems { return &Systems{client} }
+func New(client *ssm.Client) *Systems {
+	return NewFleet(func(track.Scope) *ssm.Client { return client })
+}
+
+// NewFleet returns that of many accounts and Regions, each with the client for it.
+func NewFleet(client func(track.Scope) *ssm.Client) *Systems { return &Systems{client} }
 
 // Limits of Systems Manager for one call (API reference, GetInventory, InventoryFilter,
 // DescribeInstanceInformation, InstanceInformationStringFilter, 2026).
@@ -84,7 +91,7 @@ func (c *Systems) eachInventory(ctx context.Context, s track.Scope, r track.Read
 	in.ResultAttributes = []types.ResultAttribute{{TypeName: aws.String(string(r.Part))}}
 	return pages(&in.NextToken, func() (*string, error) {
 		a := &answer{scope: s, reading: r}
-		_, err := c.client.GetInventory(ctx, in, attempts, a.stream)
+		_, err := c.in(s).GetInventory(ctx, in, attempts, a.stream)
 		if err = errors.Join(err, a.err); err != nil {
 			return nil, fmt.Errorf("get inventory: %w", err)
 		}
@@ -135,7 +142,7 @@ func (b bound) Do(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if len(body) > maxNodes {
-		body = []byte("{") // the SDK refuses it, and does not repeat the call
+		body = []byte("too large") // which is no JSON: the SDK refuses it, and does not repeat the call
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
@@ -183,7 +190,7 @@ func (c *Systems) eachNode(ctx context.Context, s track.Scope, key string, value
 	in := &ssm.DescribeInstanceInformationInput{MaxResults: aws.Int32(nodesPerPage),
 		Filters: []types.InstanceInformationStringFilter{{Key: aws.String(key), Values: values}}}
 	return pages(&in.NextToken, func() (*string, error) {
-		out, err := c.client.DescribeInstanceInformation(ctx, in, attempts, bounded)
+		out, err := c.in(s).DescribeInstanceInformation(ctx, in, attempts, bounded)
 		if err != nil {
 			return nil, fmt.Errorf("describe managed nodes: %w", err)
 		}
