@@ -7,10 +7,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process
 export NODE_NO_WARNINGS := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-FUNCTIONS := track sweep enforce publish snapshot api apiread
+FUNCTIONS := track sweep enforce publish snapshot api apiread admit cfnhook
 # What compiles without the CDK and without service/ec2, and is quick to test.
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
-	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/telemetry/... \
+	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/telemetry/... \
 	./shared/registrar/... ./shared/api/... \
 	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
 	./cmd/internal/... ./cmd/licenseguard/... ./scripts/...
@@ -47,7 +47,7 @@ test-core: ## the core and the command line: pure Go
 	go test -shuffle=on -timeout 25m $(CORE)
 
 test-race: ## the core under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/publish/... ./shared/registrar/... ./shared/api/... ./shared/adapter/boltledger/...
+	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/publish/... ./shared/registrar/... ./shared/api/... ./shared/adapter/boltledger/...
 
 test-cloud: ## adapters and functions; the ledger's contract on DynamoDB Local
 	go vet $(CLOUD)

@@ -36,19 +36,32 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	api := newAPI(stack, s, ledger, alerts, reports)
 
 	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot, api.all, api.read}
-	newMonitoring(stack, s, monitored{
-		ledger: ledger, alerts: alerts, intake: intake, functions: functions,
+	output := func(name string, value *string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value})
+	}
+	watched := monitored{
+		ledger: ledger, alerts: alerts, intake: intake,
 		deadLetters: []watchedQueue{
 			{"intake", intake.deadLetters},
 			{"stream", streamDLQ},
 			{"alert", publish.alerts.deadLetters},
 			{"event", publish.events.deadLetters},
 		},
-	})
-
-	output := func(name string, value *string) {
-		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value})
 	}
+	if s.admission {
+		admission := newAdmission(stack, s, ledger)
+		functions = append(functions, admission.function)
+		watched.deadLetters = append(watched.deadLetters, watchedQueue{"admit", admission.deadLetters})
+		watched.admission = &admission
+		output(config.OutputAdmitQueueURL, admission.queue.QueueUrl())
+		output(config.OutputAdmitDLQURL, admission.deadLetters.QueueUrl())
+	}
+	if s.stackHook != stackHookOff {
+		functions = append(functions, newStackHook(stack, s, ledger))
+	}
+	watched.functions = functions
+	newMonitoring(stack, s, watched)
+
 	output(config.OutputLedgerTable, ledger.table.TableName())
 	output(config.OutputReportBucket, reports.bucket.BucketName())
 	output(config.OutputAlertTopicARN, alerts.topic.TopicArn())

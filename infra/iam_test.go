@@ -97,6 +97,14 @@ func (v variant) needs(t template) map[string][]need {
 			{"kms:Decrypt kms:DescribeKey", ledgerKey, via("dynamodb")},
 		},
 	}
+	if v.admission {
+		needs[config.FunctionAdmit] = slices.Concat(useLedger, []need{
+			observe, consume(config.OutputAdmitQueueURL), {"sqs:SendMessage", queue(config.OutputAdmitDLQURL), nil},
+			{"autoscaling:DescribeAutoScalingGroups", "*", nil},
+			{"autoscaling:CompleteLifecycleAction autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses", groupHere, v.tagged(nil)},
+		})
+		needs[config.FunctionCfnHook] = needs[config.FunctionAPIRead]
+	}
 	for name, all := range needs {
 		_, f := t.function(name)
 		needs[name] = append(all, need{"logs:CreateLogStream logs:PutLogEvents",
@@ -153,7 +161,7 @@ func tagKeys(keys ...string) map[string]any { return map[string]any{"aws:TagKeys
 // policy lets in.
 func newSimulation(t template) *simulation {
 	s := &simulation{policies: map[string]any{}}
-	for _, name := range config.Functions() {
+	for _, name := range t.functions() {
 		s.policies[name] = t.policyDocument(name)
 	}
 	for _, id := range t.ofType("AWS::KMS::Key") {
@@ -181,17 +189,20 @@ func TestRolesInSimulation(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			s := newSimulation(template)
 			needs := v.needs(template)
-			for _, name := range config.Functions() {
+			for _, name := range v.functions() {
 				s.askWhatIsNeeded(name, each(needs[name]))
 				s.askWhatOthersNeed(name, needs)
 				s.askWhatNobodyNeeds(template, name)
 				if name != config.FunctionEnforce {
-					s.askToTouch(name)
+					s.askToTouch(name, needs[name])
 				}
+			}
+			if v.admission {
+				s.askToStop()
 			}
 			s.askToOverstep(v)
 			s.run(t)
-			for _, name := range config.Functions() {
+			for _, name := range v.functions() {
 				var asked []string
 				for _, r := range each(needs[name]) {
 					asked = append(asked, r.Action)
@@ -246,7 +257,7 @@ func (s *simulation) askWhatOthersNeed(function string, needs map[string][]need)
 	for _, r := range each(needs[function]) {
 		own[r.Action+r.Resource] = true
 	}
-	for _, other := range config.Functions() {
+	for _, other := range sortedKeys(needs) {
 		for _, r := range each(needs[other]) {
 			if !own[r.Action+r.Resource] {
 				s.askAs(function, "needed by "+other+":", isDenied, r)
@@ -255,10 +266,26 @@ func (s *simulation) askWhatOthersNeed(function string, needs map[string][]need)
 	}
 }
 
-// askToTouch asks what only enforce may ever do, with everything in its favour.
-func (s *simulation) askToTouch(function string) {
+// askToTouch asks what only enforce may ever do, with everything in its favour, but
+// for what the function itself needs.
+func (s *simulation) askToTouch(function string, own []need) {
 	for _, r := range each(variant{groups: true}.touches()) {
-		s.askAs(function, "only for enforce:", isDenied, r)
+		if !slices.ContainsFunc(each(own), func(o request) bool { return o.Action == r.Action }) {
+			s.askAs(function, "only for enforce:", isDenied, r)
+		}
+	}
+}
+
+// askToStop asks of admit what must be denied to it whatever its role has beside.
+func (s *simulation) askToStop() {
+	for _, action := range []string{"ec2:StopInstances", "ec2:TerminateInstances"} {
+		s.askAs(config.FunctionAdmit, "stop:", isForbidden, request{Action: action, Resource: instanceHere(unlisted)})
+	}
+	for _, action := range []string{"autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:DetachInstances"} {
+		s.askAs(config.FunctionAdmit, "end:", isForbidden, request{Action: action, Resource: groupHere})
+	}
+	for _, call := range []string{"ResumeProcesses", "SetInstanceProtection", "SetInstanceHealth", "EnterStandby", "PutLifecycleHook", "DeleteLifecycleHook", "CreateOrUpdateTags", "StartInstanceRefresh"} {
+		s.askAs(config.FunctionAdmit, "another call to a group:", isDenied, request{Action: "autoscaling:" + call, Resource: groupHere})
 	}
 }
 
@@ -362,14 +389,20 @@ func (s *simulation) askWhatNobodyNeeds(t template, function string) {
 // listed. Services that no role names cannot have one that is allowed; those
 // that would make a role stronger are asked all the same.
 func TestNoOtherActionIsAllowed(t *testing.T) {
-	template := groups.template(t)
+	for _, v := range []variant{groups, prevents} {
+		t.Run(v.name, func(t *testing.T) { noOtherActionIsAllowed(t, v) })
+	}
+}
+
+func noOtherActionIsAllowed(t *testing.T, v variant) {
+	template := v.template(t)
 	s := newSimulation(template)
 	var statements []any
 	want := map[string]bool{
 		"sts:GetCallerIdentity": true, // AWS allows it to everybody
 	}
 	services := map[string]bool{"iam": true, "sts": true, "lambda": true, "ssm": true, "organizations": true, "cloudformation": true, "cloudtrail": true}
-	for _, name := range config.Functions() {
+	for _, name := range v.functions() {
 		for _, statement := range template.statements(name) {
 			if statement.at("Effect") == "Allow" {
 				document := maps.Clone(statement.Properties)

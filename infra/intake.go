@@ -206,15 +206,7 @@ func inventoryHints(s settings) []hint {
 // deliver in a day goes to the dead letters.
 func newRules(scope constructs.Construct, s settings, hubBus awsevents.CfnEventBus, queue, deadLetters awssqs.Queue) []awsevents.CfnRule {
 	scope = constructs.NewConstruct(scope, jsii.String("Rules"))
-	targets := list(&awsevents.CfnRule_TargetProperty{
-		Id:  jsii.String("intake"),
-		Arn: queue.QueueArn(),
-		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
-			MaximumEventAgeInSeconds: jsii.Number(ruleRetryHours * 60 * 60),
-			MaximumRetryAttempts:     jsii.Number(ruleRetryAttempts),
-		},
-		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
-	})
+	targets := ruleTargets("intake", queue, deadLetters)
 	var rules []awsevents.CfnRule
 	for _, h := range slices.Concat(hints(), inventoryHints(s)) {
 		// AWS lets nobody send a source that starts with "aws.", but a bus policy
@@ -234,11 +226,31 @@ func newRules(scope constructs.Construct, s settings, hubBus awsevents.CfnEventB
 		ScheduleExpression: jsii.String("rate(1 minute)"), Targets: targets,
 	}))
 
+	letRulesIn(rules, queue, deadLetters)
+	return rules
+}
+
+// ruleTargets has a rule give each event, whole, to a queue, and what cannot be
+// delivered to the dead letters.
+func ruleTargets(id string, queue, deadLetters awssqs.Queue) *[]*awsevents.CfnRule_TargetProperty {
+	return list(&awsevents.CfnRule_TargetProperty{
+		Id:  jsii.String(id),
+		Arn: queue.QueueArn(),
+		RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+			MaximumEventAgeInSeconds: jsii.Number(ruleRetryHours * 60 * 60),
+			MaximumRetryAttempts:     jsii.Number(ruleRetryAttempts),
+		},
+		DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
+	})
+}
+
+// letRulesIn lets rules of ours, and no others, send to queues.
+func letRulesIn(rules []awsevents.CfnRule, queues ...awssqs.Queue) {
 	var arns []*string
 	for _, rule := range rules {
 		arns = append(arns, rule.AttrArn())
 	}
-	for _, q := range []awssqs.Queue{queue, deadLetters} {
+	for _, q := range queues {
 		q.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("OurRulesOnly"),
 			Principals: list[awsiam.IPrincipal](awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)),
@@ -248,5 +260,4 @@ func newRules(scope constructs.Construct, s settings, hubBus awsevents.CfnEventB
 			Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": arns}},
 		}))
 	}
-	return rules
 }

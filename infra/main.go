@@ -62,7 +62,7 @@ func synthesize(app awscdk.App) error {
 // checkBuilt says what to do when a function was not built; the CDK would only
 // say that an asset is missing.
 func checkBuilt(dist string) error {
-	for _, name := range config.Functions() {
+	for _, name := range allFunctions() {
 		bootstrap := filepath.Join(dist, name, "bootstrap")
 		if _, err := os.Stat(bootstrap); errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("%s does not exist: run \"make build\" first, or point the context value %q at a build", bootstrap, contextDist)

@@ -19,6 +19,7 @@ type monitored struct {
 	intake      intake
 	functions   []function
 	deadLetters []watchedQueue
+	admission   *admission // nil where a deployment has none
 }
 
 type watchedQueue struct {
@@ -36,6 +37,8 @@ const (
 	iteratorAgeAtMost = hour
 	// A count is promised within seconds; after this long something is in the way.
 	eventAgeAtMost = 5 * minute
+	// An instance waits for as long; a third of the time that a hook should have.
+	launchWaitsAtMost = 5 * minute
 )
 
 // monitor makes alarms. Each goes to the topic and names its chapter of the
@@ -171,6 +174,7 @@ func (m monitor) watchQueues(w monitored) {
 		"stream": "Changes of licenses that enforce or publish gave up on.",
 		"alert":  "Alerts that did not reach the topic: people were not told.",
 		"event":  "Events that did not reach the bus: other programs were not told.",
+		"admit":  "Launch hooks that nobody answered: the default result of their group applies.",
 	}
 	for _, dead := range w.deadLetters {
 		m.add(alarm{
@@ -182,6 +186,12 @@ func (m monitor) watchQueues(w monitored) {
 		chapter: "intake-behind", what: "The oldest event waits for more than 10 minutes: counts are stale.",
 		metrics: []metric{queueMetric(w.intake.queue, "ApproximateAgeOfOldestMessage")}, period: minute, periods: 5, above: intakeAgeAtMost,
 	})
+	if w.admission != nil {
+		m.add(alarm{
+			chapter: "admit-behind", what: "An instance waits for its launch hook to be answered for more than 5 minutes.",
+			metrics: []metric{queueMetric(w.admission.queue, "ApproximateAgeOfOldestMessage")}, period: minute, periods: 1, above: launchWaitsAtMost,
+		})
+	}
 	var lost []metric
 	for _, rule := range w.intake.rules {
 		dimensions := map[string]*string{"RuleName": rule.Ref()}

@@ -32,6 +32,15 @@ const (
 	contextInstances   = "instances"        // only these are touched: ids or ARNs, a list or one string with commas; default any
 	contextAutoScaling = "autoscaling"      // let enforce detach from Auto Scaling groups and lower them; default false
 	contextInventory   = "inventoryBucket"  // of a Resource Data Sync of Systems Manager, whose objects are events; default none
+	contextAdmission   = "admission"        // answer launch hooks of Auto Scaling groups; default false
+	contextStackHook   = "stackhook"        // ask before CloudFormation makes a stack: "off", "warn" or "fail"; default off
+)
+
+// What CloudFormation does where the hook says no.
+const (
+	stackHookOff  = ""
+	stackHookWarn = "WARN"
+	stackHookFail = "FAIL"
 )
 
 // settings is what a deployment decides. Its zero value is not valid; readSettings
@@ -54,6 +63,8 @@ type settings struct {
 	runbook     string
 	reach       reach
 	autoScaling bool
+	admission   bool
+	stackHook   string // as CloudFormation calls it
 
 	inventoryBucket string
 }
@@ -80,11 +91,16 @@ func readSettings(context func(key string) any) (settings, error) {
 		runbook:     r.text(contextRunbook, "docs/runbook.md"),
 		reach:       reach{managed: r.managed(), instances: r.instances()},
 		autoScaling: r.truth(contextAutoScaling, false),
+		admission:   r.truth(contextAdmission, false),
+		stackHook:   r.stackHook(),
 
 		inventoryBucket: r.text(contextInventory, ""),
 	}
 	if s.inventoryBucket != "" && !bucketName.MatchString(s.inventoryBucket) {
 		r.fail(contextInventory, "%q is not the name of a bucket: 3 to 63 of a-z 0-9 . -", s.inventoryBucket)
+	}
+	if s.admission && len(s.reach.instances) > 0 {
+		r.fail(contextAdmission, "launches are not listed before they are there; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
 	}
 	if s.autoScaling && len(s.reach.instances) > 0 {
 		r.fail(contextAutoScaling, "a group's calls cannot be kept to listed instances; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
@@ -142,6 +158,20 @@ func (r *settingsReader) truth(key string, byDefault bool) bool {
 	}
 	r.fail(key, "%v is neither true nor false", r.context(key))
 	return byDefault
+}
+
+func (r *settingsReader) stackHook() string {
+	switch text := r.text(contextStackHook, "off"); text {
+	case "off":
+		return stackHookOff
+	case "warn":
+		return stackHookWarn
+	case "fail":
+		return stackHookFail
+	default:
+		r.fail(contextStackHook, "%q is none of off, warn and fail", text)
+		return stackHookOff
+	}
 }
 
 func (r *settingsReader) number(key string, byDefault, least, most int) int {
@@ -269,7 +299,7 @@ func (r *settingsReader) reserved() map[string]int {
 	for _, item := range r.list(contextReserved) {
 		name, text, _ := strings.Cut(item, "=")
 		n, err := strconv.Atoi(text)
-		if !slices.Contains(config.Functions(), name) || err != nil || n < 1 {
+		if !slices.Contains(allFunctions(), name) || err != nil || n < 1 {
 			r.fail(contextReserved, "%q is not a function and a number, as track=20", item)
 			continue
 		}
@@ -277,6 +307,9 @@ func (r *settingsReader) reserved() map[string]int {
 	}
 	return reserved
 }
+
+// allFunctions are those that a deployment can have.
+func allFunctions() []string { return slices.Concat(config.Functions(), config.OptionalFunctions()) }
 
 // What AWS takes as a tag. None of these letters is a wildcard or a variable of IAM.
 var (

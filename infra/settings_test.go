@@ -61,6 +61,8 @@ func TestSettingsRefuse(t *testing.T) {
 		{"instances twice", contextInstances, "i-0123456789abcdef0,arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0", "twice"},
 		{"too many instances", contextInstances, strings.Join(someInstances(instancesAtMost+1), ","), "room for 10"},
 		{"autoscaling in words", contextAutoScaling, "yes", "neither true nor false"},
+		{"admission in words", contextAdmission, "on", "neither true nor false"},
+		{"stackhook in words", contextStackHook, "true", "none of off, warn and fail"},
 		{"emails as a map", contextEmails, map[string]any{}, "neither a list"},
 	}
 	for _, tt := range tests {

@@ -80,7 +80,7 @@ func synthesizeInto(dir string, context map[string]any, nag bool) (template, err
 }
 
 func buildNothing(dist string) error {
-	for _, name := range config.Functions() {
+	for _, name := range allFunctions() {
 		if err := os.MkdirAll(filepath.Join(dist, name), 0o755); err != nil {
 			return err
 		}
@@ -153,6 +153,11 @@ func (t template) output(name string) string { return target(t.Outputs[name].Val
 func (t template) function(name string) (id string, r resource) {
 	id = t.output(title(name) + "Function")
 	return id, t.Resources[id]
+}
+
+// functions are those that the template has.
+func (t template) functions() []string {
+	return slices.DeleteFunc(allFunctions(), func(name string) bool { return t.output(title(name)+"Function") == "" })
 }
 
 func strs(value any) []string {

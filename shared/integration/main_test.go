@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"licenseguard/shared/config"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // build builds the functions as scripts/build-functions does, for this machine.
 func build(folder string) error {
-	for _, name := range config.Functions() {
+	for _, name := range slices.Concat(config.Functions(), config.OptionalFunctions()) {
 		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w",
 			"-o", filepath.Join(folder, name), "licenseguard/functions/"+name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -349,7 +350,7 @@ func TestEverySample(t *testing.T) {
 // they end, with every mistake in the log.
 func TestWrongEnvironment(t *testing.T) {
 	localaws.Moto(t)
-	for _, name := range config.Functions() {
+	for _, name := range slices.Concat(config.Functions(), config.OptionalFunctions()) {
 		f := start(t, name, map[string]string{config.EnvLedgerTable: "!", config.EnvRegion: region})
 		deadline := time.Now().Add(20 * time.Second)
 		for !strings.Contains(f.output.String(), config.EnvLedgerTable) {
