@@ -330,3 +330,22 @@ type unknowing struct{}
 func (unknowing) Observe(_ context.Context, _ track.Scope, ids []string, _ map[string]string) (track.Observed, error) {
 	return track.Observed{Missing: ids}, nil
 }
+
+// TestEndedMeanwhile: Auto Scaling ends one that serves while others are abandoned.
+// Its place in the group stays, so that it is replaced, and a license is free for it.
+func TestEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.license("lic-a", 3, nil)
+	g := w.group("web", 8, 0, 10)
+	w.before = func(step string) {
+		if step == "answered" && g.abandoned == 1 {
+			g.end(g.in(inService)[0])
+			w.before = nil
+		}
+	}
+	w.run(time.Hour, 100)
+	if len(g.in(inService)) != 3 || g.desired != 3 || g.launches != 9 {
+		t.Errorf("in service %d, capacity %d, launches %d", len(g.in(inService)), g.desired, g.launches)
+	}
+}

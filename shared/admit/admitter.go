@@ -37,6 +37,7 @@ type Group struct {
 	Desired, Min, Max int32
 	Suspended         bool     // it launches nothing
 	Members           []string // AWS ids of what its desired capacity counts, also what does not serve yet
+	Serving           []string // of these, what waits for no hook
 }
 
 // Store is what admission needs of the ledger.

@@ -38,9 +38,10 @@ func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused 
 	if err != nil || len(refused) == 0 {
 		return err
 	}
+	keep := make(map[string]bool)
 	var abandoned []*launch
 	for chunk := range slices.Chunk(refused, step) {
-		if abandoned, err = b.refuseSome(ctx, s, name, chunk, abandoned); err != nil {
+		if abandoned, err = b.refuseSome(ctx, s, name, chunk, abandoned, keep); err != nil {
 			break
 		}
 	}
@@ -49,7 +50,7 @@ func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused 
 			break
 		}
 		var g sizes
-		if g, err = b.fit(ctx, s, name, refused); g.before == g.after {
+		if g, err = b.fit(ctx, s, name, refused, keep); g.before == g.after {
 			break
 		}
 	}
@@ -65,12 +66,12 @@ func (b *batch) refuse(ctx context.Context, s track.Scope, name string, refused 
 // Launches that were delivered before are abandoned first: perhaps a run died
 // right after it had lowered the group for them, and the next one must not do that
 // again. What Auto Scaling launches in between is refused in its turn.
-func (b *batch) refuseSome(ctx context.Context, s track.Scope, name string, some, before []*launch) (abandoned []*launch, err error) {
+func (b *batch) refuseSome(ctx context.Context, s track.Scope, name string, some, before []*launch, keep map[string]bool) (abandoned []*launch, err error) {
 	abandoned = before
 	var g sizes
 	first := !slices.ContainsFunc(some, func(l *launch) bool { return l.receives() > 1 })
 	if first {
-		if g, err = b.fit(ctx, s, name, slices.Concat(before, some)); err != nil {
+		if g, err = b.fit(ctx, s, name, slices.Concat(before, some), keep); err != nil {
 			return abandoned, err
 		}
 	}
@@ -87,7 +88,7 @@ func (b *batch) refuseSome(ctx context.Context, s track.Scope, name string, some
 	if !first {
 		now := slices.Clone(abandoned[len(before):])
 		noted := b.note(ctx, s, name, now) // before all that can fail, so that what is launched again is bounded
-		_, lower := b.fit(ctx, s, name, slices.Concat(before, now))
+		_, lower := b.fit(ctx, s, name, slices.Concat(before, now), keep)
 		return before, errors.Join(err, noted, lower)
 	}
 	if back := min(g.kept+left, g.before); left > 0 && back > g.after {
@@ -139,7 +140,10 @@ type sizes struct{ before, after, kept int32 }
 // fit lowers a group's capacity to what it has without some launches. Where its
 // minimum forbids that, its launching is suspended: else it would replace them
 // without end. A group that is gone has no capacity.
-func (b *batch) fit(ctx context.Context, s track.Scope, name string, without []*launch) (sizes, error) {
+//
+// What served at the first look of this run keeps its place, also if it is gone by
+// now: should Auto Scaling have ended it for one that waits, the group replaces it.
+func (b *batch) fit(ctx context.Context, s track.Scope, name string, without []*launch, keep map[string]bool) (sizes, error) {
 	g, err := b.Groups.Group(ctx, s, name)
 	if errors.Is(err, enforce.ErrGone) {
 		return sizes{}, nil
@@ -147,9 +151,20 @@ func (b *batch) fit(ctx context.Context, s track.Scope, name string, without []*
 	if err != nil {
 		return sizes{}, err
 	}
+	refused := func(id string) bool {
+		return slices.ContainsFunc(without, func(l *launch) bool { return l.id.AWSID() == id })
+	}
+	for _, id := range g.Serving {
+		keep[id] = true
+	}
 	kept := int32(0)
 	for _, id := range g.Members {
-		if !slices.ContainsFunc(without, func(l *launch) bool { return l.id.AWSID() == id }) {
+		if !refused(id) {
+			kept++
+		}
+	}
+	for id := range keep {
+		if !refused(id) && !slices.Contains(g.Members, id) {
 			kept++
 		}
 	}

@@ -287,6 +287,9 @@ func (w *world) Group(_ context.Context, _ track.Scope, name string) (admit.Grou
 	out := admit.Group{Desired: g.desired, Min: g.min, Max: g.max, Suspended: g.suspended}
 	for _, m := range g.members() {
 		out.Members = append(out.Members, m.ID.AWSID())
+		if m.lifecycle == inService {
+			out.Serving = append(out.Serving, m.ID.AWSID())
+		}
 	}
 	return out, nil
 }

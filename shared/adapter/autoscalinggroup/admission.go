@@ -52,6 +52,9 @@ func (g *Groups) Group(ctx context.Context, s track.Scope, name string) (admit.G
 	for _, in := range found.Instances {
 		if slices.Contains(counted, in.LifecycleState) {
 			group.Members = append(group.Members, aws.ToString(in.InstanceId))
+			if in.LifecycleState != types.LifecycleStatePending && in.LifecycleState != types.LifecycleStatePendingWait {
+				group.Serving = append(group.Serving, aws.ToString(in.InstanceId))
+			}
 		}
 	}
 	return group, nil

@@ -131,6 +131,9 @@ func TestGroupOnTheWire(t *testing.T) {
 	if want := []string{"i-a", "i-b", "i-c", "i-d", "i-e"}; !slices.Equal(g.Members, want) || g.Desired != 5 || g.Min != 1 || g.Max != 9 || !g.Suspended {
 		t.Errorf("got %+v, want the members %v", g, want)
 	}
+	if want := []string{"i-c", "i-d", "i-e"}; !slices.Equal(g.Serving, want) {
+		t.Errorf("serving %v, want %v", g.Serving, want)
+	}
 	w.body = `<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeAutoScalingGroupsResult><AutoScalingGroups/></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>`
 	if _, err := w.client(t).Group(t.Context(), track.Scope{}, "my-asg"); !errors.Is(err, enforce.ErrGone) {
 		t.Errorf("no group: %v", err)
