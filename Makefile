@@ -10,7 +10,7 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 FUNCTIONS := track sweep enforce publish snapshot api apiread admit cfnhook
 # What compiles without the CDK and without service/ec2, and is quick to test.
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
-	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/telemetry/... \
+	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/evidence/... ./shared/telemetry/... \
 	./shared/registrar/... ./shared/api/... \
 	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
 	./cmd/internal/... ./cmd/licenseguard/... ./scripts/...

@@ -26,9 +26,9 @@ func noAWS(d string) bool {
 }
 
 var rules = []rule{
-	{[]string{"license", "ledger", "remedy", "whatif", "event", "catalog", "config"}, standardOrOurs,
+	{[]string{"license", "ledger", "remedy", "whatif", "event", "catalog", "config", "evidence"}, standardOrOurs,
 		"the core must be provable, and readable, without anything but Go"},
-	{[]string{"license", "ledger", "remedy", "whatif", "event", "catalog"}, func(d string) bool { return !strings.HasPrefix(d, "licenseguard/shared/adapter") },
+	{[]string{"license", "ledger", "remedy", "whatif", "event", "catalog", "evidence"}, func(d string) bool { return !strings.HasPrefix(d, "licenseguard/shared/adapter") },
 		"the core must not know how it is stored"},
 	{[]string{"track", "enforce", "admit", "cfnhook", "publish", "snapshot", "timeline", "report", "audit", "telemetry", "licensefile", "registrar", "api"}, noAWS,
 		"the use-cases must run without AWS: that is what the demonstration and the simulator do"},

@@ -1,0 +1,158 @@
+package evidence
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Pseudonym gives the name that stands for a person's in what is sealed: always the
+// same for the same person, and telling nobody who that is.
+type Pseudonym func(ctx context.Context, person string) (string, error)
+
+// personFields are the fields of a log row that name a person.
+var personFields = []string{"changed_by"}
+
+// lines splits a file into its rows, without their newlines. A last line without
+// one is a row, too: it tells that the file was cut.
+func lines(data []byte) [][]byte {
+	rows := bytes.Split(data, []byte{'\n'})
+	if len(rows[len(rows)-1]) == 0 {
+		rows = rows[:len(rows)-1]
+	}
+	return rows
+}
+
+// leavesOf hashes the rows of a log.
+func leavesOf(data []byte) []Hash {
+	rows := lines(data)
+	leaves := make([]Hash, len(rows))
+	for i, row := range rows {
+		leaves[i] = LeafHash(row)
+	}
+	return leaves
+}
+
+// logOf writes what a day's log objects hold and no manifest sealed yet as one log
+// file. It adds to sealed what it takes, so that a revision is in one file only,
+// however often it was delivered.
+func logOf(ctx context.Context, bodies [][]byte, sealed coverage, pseudonym Pseudonym) ([]byte, []Span, error) {
+	var out []byte
+	taken := make(coverage)
+	for _, body := range bodies {
+		now := make(coverage)
+		for _, row := range lines(body) {
+			license, revision, err := identify(row)
+			if err != nil {
+				return nil, nil, err
+			}
+			if sealed.has(license, revision) {
+				continue
+			}
+			now.add(Span{license, revision, revision})
+			if row, err = disguise(ctx, row, pseudonym); err != nil {
+				return nil, nil, err
+			}
+			out = append(append(out, row...), '\n')
+		}
+		for _, s := range now.spans() { // only now: the rows of a revision come together
+			sealed.add(s)
+			taken.add(s)
+		}
+	}
+	return out, taken.spans(), nil
+}
+
+// identify reads which commit a row tells of.
+func identify(row []byte) (license string, revision int64, err error) {
+	var r struct {
+		License  string `json:"license_configuration_id"`
+		Revision int64  `json:"revision"`
+	}
+	if err := json.Unmarshal(row, &r); err != nil {
+		return "", 0, fmt.Errorf("read row of the change log: %w", err)
+	}
+	if !plainLicense.MatchString(r.License) || r.Revision < 0 {
+		return "", 0, errors.New("read row of the change log: it has no license_configuration_id or no revision")
+	}
+	return r.License, r.Revision, nil
+}
+
+// disguise puts pseudonyms where a row names people. All other bytes stay.
+func disguise(ctx context.Context, row []byte, pseudonym Pseudonym) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(row))
+	if _, err := d.Token(); err != nil { // the brace; identify read the row before
+		return nil, fmt.Errorf("read row of the change log: %w", err)
+	}
+	var out []byte
+	copied := 0
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("read row of the change log: %w", err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, fmt.Errorf("read row of the change log: %w", err)
+		}
+		var person string
+		if field, _ := name.(string); !slices.Contains(personFields, field) || json.Unmarshal(value, &person) != nil || person == "" {
+			continue
+		}
+		if person, err = pseudonym(ctx, person); err != nil {
+			return nil, fmt.Errorf("replace a name: %w", err)
+		}
+		quoted, err := json.Marshal(person)
+		if err != nil {
+			return nil, fmt.Errorf("replace a name: %w", err)
+		}
+		end := int(d.InputOffset())
+		out = append(append(out, row[copied:end-len(value)]...), quoted...)
+		copied = end
+	}
+	return append(out, row[copied:]...), nil
+}
+
+// coverage is which revisions of each license are known, as spans in order with
+// gaps between them.
+type coverage map[string][]Span
+
+func (c coverage) has(license string, revision int64) bool {
+	return slices.ContainsFunc(c[license], func(s Span) bool { return s.First <= revision && revision <= s.Last })
+}
+
+// covers reports whether all of a span is known.
+func (c coverage) covers(s Span) bool {
+	return slices.ContainsFunc(c[s.License], func(o Span) bool { return o.First <= s.First && s.Last <= o.Last })
+}
+
+// add takes a span in, joined with those that it touches.
+func (c coverage) add(s Span) {
+	all := append(slices.Clone(c[s.License]), s)
+	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.First, b.First) })
+	joined := all[:1]
+	for _, next := range all[1:] {
+		if last := &joined[len(joined)-1]; next.First <= last.Last+1 {
+			last.Last = max(last.Last, next.Last)
+		} else {
+			joined = append(joined, next)
+		}
+	}
+	c[s.License] = joined
+}
+
+// spans are all, in order of license and revision.
+func (c coverage) spans() []Span {
+	var out []Span
+	for _, of := range c {
+		out = append(out, of...)
+	}
+	slices.SortFunc(out, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.License, b.License), cmp.Compare(a.First, b.First))
+	})
+	return out
+}
