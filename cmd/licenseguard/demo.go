@@ -147,7 +147,11 @@ func demo(ctx context.Context, f files, out io.Writer) error {
 	if err := d.Play(ctx); err != nil {
 		return err
 	}
-	return summary(ctx, out, d.Pipeline, d.Now(), dir)
+	sealed, err := sealDay(ctx, dir, d.Now())
+	if err != nil {
+		return err
+	}
+	return summary(ctx, out, d.Pipeline, d.Now(), dir, sealed)
 }
 
 // countOwn counts a user's fleet as a first sweep would.
@@ -173,7 +177,7 @@ func countOwn(ctx context.Context, f files, out io.Writer) error {
 	if _, err := p.Snapshot(ctx); err != nil {
 		return err
 	}
-	return summary(ctx, out, p, now(), dir)
+	return summary(ctx, out, p, now(), dir, nil)
 }
 
 func openOwn(dir string, in input, account *fleet.Fleet, now func() time.Time) (*pipeline.Pipeline, error) {
@@ -212,8 +216,9 @@ func configure(ctx context.Context, p *pipeline.Pipeline, in input, name string)
 	return nil
 }
 
-// summary prints what a person wants to know at the end: the positions last.
-func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.Time, dir string) error {
+// summary prints what a person wants to know at the end: the positions last, before
+// them what was sealed.
+func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.Time, dir string, sealed []string) error {
 	all, err := readAll(ctx, p.Store, now)
 	if err != nil {
 		return err
@@ -245,6 +250,12 @@ func summary(ctx context.Context, out io.Writer, p *pipeline.Pipeline, now time.
 	console.Section(out, "Files written under %s", dir)
 	for _, path := range lastFiles(p.Files, 8) {
 		fmt.Fprintf(out, "  %s\n", path)
+	}
+	if len(sealed) > 0 {
+		console.Section(out, "The night after, the day is sealed as evidence")
+		for _, line := range sealed {
+			fmt.Fprintf(out, "  %s\n", line)
+		}
 	}
 	console.Section(out, "License positions on %s", now.UTC().Format("2 January 2006 15:04 UTC"))
 	console.Positions(out, all.positions)

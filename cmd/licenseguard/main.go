@@ -18,7 +18,7 @@ const (
 	exitOK      = 0
 	exitError   = 1 // something failed
 	exitUsage   = 2 // the command or a file it was given is wrong
-	exitDiffers = 3 // license diff: applying the file would change something
+	exitDiffers = 3 // license diff: applying the file would change something; verify: the evidence is not what was sealed
 )
 
 // inputError is a mistake in what the user gave.
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errDiffers):
+	case errors.Is(err, errDiffers), errors.Is(err, errWrong):
 		return exitDiffers
 	case errors.As(err, &input):
 		fmt.Fprintf(errs, "%s: %v\n", command.CommandPath(), err)

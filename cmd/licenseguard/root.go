@@ -25,7 +25,8 @@ func rootCommand() *cobra.Command {
 
 Commands work on a ledger: --stack NAME is a deployed one, found with AWS_REGION, AWS_PROFILE and the like;
 --dir DIR is one in a folder; without either it is the folder that make up or make demo left.
-Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 the ledger differs.`,
+Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 the ledger differs;
+verify: 3 the evidence is not what was sealed.`,
 		Example: `  licenseguard demo                                   # a fleet's day, without an account
   licenseguard position --stack Licenseguard          # what is licensed, in use and over
   licenseguard license apply -f licenses.yaml         # bring the ledger in line with a file
@@ -47,7 +48,7 @@ Exit codes: 0 done, 1 failed, 2 the command or a file is wrong; license diff: 3 
 			root.AddCommand(c)
 		}
 	}
-	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), auditCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
+	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), auditCommand(), verifyCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
 	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand())
 	in(groupRun, demoCommand(), upCommand())
 	in(groupAWS, proxyCommand(), scanCommand(), sweepCommand(), doctorCommand())

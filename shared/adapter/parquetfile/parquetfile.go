@@ -3,10 +3,14 @@ package parquetfile
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
+	"licenseguard/shared/config"
+	"licenseguard/shared/evidence"
 	"licenseguard/shared/snapshot"
 )
 
@@ -32,4 +36,24 @@ func encode[T any](rows []T) ([]byte, error) {
 		return nil, fmt.Errorf("encode parquet: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// Disguise puts pseudonyms where a table of usage names its resources: the Name tag
+// of an instance is free text, and often a person's. Other tables stay as they are.
+func Disguise(ctx context.Context, key string, body []byte, pseudonym evidence.Pseudonym) ([]byte, error) {
+	if !strings.HasPrefix(key, config.PrefixUsage) {
+		return body, nil
+	}
+	rows, err := parquet.Read[snapshot.Usage](bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return nil, fmt.Errorf("decode parquet: %w", err)
+	}
+	for i := range rows {
+		if name := &rows[i].ResourceName; *name != "" {
+			if *name, err = pseudonym(ctx, *name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return encode(rows)
 }

@@ -1,6 +1,6 @@
-// Package s3archive keeps files in an S3 bucket: the change log and the
-// snapshots. Its objects are written whole and read by other programs; it reads
-// and deletes nothing.
+// Package s3archive keeps files in an S3 bucket: the change log and the snapshots,
+// which other programs read, and the evidence made of them. Objects are written
+// whole; nothing is deleted.
 package s3archive
 
 import (

@@ -7,11 +7,9 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -115,10 +113,8 @@ func (k Key) Public() evidence.PublicKey {
 }
 
 // Pseudonym is a keyed hash with a key that everybody knows.
-func Pseudonym(_ context.Context, person string) (string, error) {
-	mac := hmac.New(sha256.New, []byte("known"))
-	mac.Write([]byte(person))
-	return "person-" + hex.EncodeToString(mac.Sum(nil)[:16]), nil
+func Pseudonym(ctx context.Context, person string) (string, error) {
+	return evidence.Pseudonyms(evidence.LocalMAC([]byte("known")))(ctx, person)
 }
 
 // Fleet writes what a fleet leaves: log objects and snapshots.
