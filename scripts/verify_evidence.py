@@ -62,7 +62,8 @@ def integer(data):
     return int.from_bytes(body, "big"), data[2 + size:]
 
 
-def signed(message, sig, key):
+def signed(manifest, sig, key):
+    message = b"licenseguard evidence 1\n%s\n" % hashlib.sha256(manifest).hexdigest().encode()
     try:
         if sig[0] != 0x30 or sig[1] != len(sig) - 2:
             return False

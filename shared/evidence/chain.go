@@ -134,7 +134,7 @@ func (l *link) authenticate(v *verification) {
 		if malformed == nil && m.Key != key.ID {
 			continue
 		}
-		signed = signed || key.Verify(l.encoded, l.sig) == nil
+		signed = signed || key.Verify(Statement(l.encoded), l.sig) == nil
 	}
 	switch low, err := lowS(l.sig); {
 	case signed && malformed != nil:

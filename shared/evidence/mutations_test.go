@@ -229,10 +229,10 @@ func resign(b evidencetest.Bucket, path string, key evidencetest.Key, change fun
 	change(m)
 	b[path] = m.Encode()
 	for { // until it has the smaller s
-		if b[strings.TrimSuffix(path, "json")+"sig"], err = key.Sign(nil, b[path]); err != nil {
+		if b[strings.TrimSuffix(path, "json")+"sig"], err = key.Sign(nil, evidence.Statement(b[path])); err != nil {
 			panic(err)
 		}
-		if key.Public().Verify(b[path], b[strings.TrimSuffix(path, "json")+"sig"]) == nil {
+		if key.Public().Verify(evidence.Statement(b[path]), b[strings.TrimSuffix(path, "json")+"sig"]) == nil {
 			return
 		}
 	}

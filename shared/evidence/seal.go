@@ -34,7 +34,8 @@ type Vault interface {
 type Signer interface {
 	// PublicKey is its public half, as SubjectPublicKeyInfo in DER.
 	PublicKey(ctx context.Context) ([]byte, error)
-	// Sign gives an ECDSA signature of the message's SHA-256, in DER.
+	// Sign gives an ECDSA signature of the message's SHA-256, in DER. The message is
+	// short: a [Statement].
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 
@@ -126,7 +127,7 @@ func (s *Sealer) resume(ctx context.Context, key PublicKey) (*chain, error) {
 		}
 		m, err := Decode(c.bytes)
 		if err == nil {
-			err = key.Verify(c.bytes, der)
+			err = key.Verify(Statement(c.bytes), der)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("manifest of %s: %w; nothing is sealed on top of it: run licenseguard verify, and see the runbook", day, err)
@@ -198,14 +199,14 @@ func (s *Sealer) seal(ctx context.Context, c *chain, key PublicKey) (Sealed, err
 		return Sealed{}, err
 	}
 	encoded := m.Encode()
-	der, err := s.Signer.Sign(ctx, encoded)
+	der, err := s.Signer.Sign(ctx, Statement(encoded))
 	if err != nil {
 		return Sealed{}, err
 	}
 	if der, err = lowS(der); err != nil {
 		return Sealed{}, err
 	}
-	if err := key.Verify(encoded, der); err != nil {
+	if err := key.Verify(Statement(encoded), der); err != nil {
 		return Sealed{}, fmt.Errorf("what the key signed: %w", err)
 	}
 	if err := s.Vault.Put(ctx, Path(c.day), encoded, "application/json"); err != nil {

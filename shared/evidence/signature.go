@@ -39,6 +39,12 @@ func ParsePublicKey(data []byte) (PublicKey, error) {
 	return PublicKey{key, Sum(der)}, nil
 }
 
+// Statement is what is signed of a manifest: a line that says what it is, and the
+// hash. AWS KMS signs a message of up to 4,096 bytes; a manifest has more.
+func Statement(manifest []byte) []byte {
+	return []byte("licenseguard evidence 1\n" + Sum(manifest).String() + "\n")
+}
+
 // signature is what DER holds.
 type signature struct{ R, S *big.Int }
 
