@@ -7,7 +7,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := $(shell node -p 'process
 export NODE_NO_WARNINGS := 1
 export CDK_DISABLE_CLI_TELEMETRY := true
 
-FUNCTIONS := track sweep enforce publish snapshot api apiread admit cfnhook
+FUNCTIONS := track sweep enforce publish snapshot seal api apiread admit cfnhook
 # What compiles without the CDK and without service/ec2, and is quick to test.
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
 	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/evidence/... ./shared/telemetry/... \

@@ -33,9 +33,10 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 	enforce := newEnforce(stack, s, ledger, streamDLQ)
 	publish := newPublish(stack, s, publishLinks{ledger, reports, alerts, bus, streamDLQ})
 	snapshot := newSnapshot(stack, s, ledger, reports)
+	seal := newSeal(stack, s, reports, alerts)
 	api := newAPI(stack, s, ledger, alerts, reports)
 
-	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot, api.all, api.read}
+	functions := []function{intake.track, intake.sweep, enforce, publish.function, snapshot, seal.function, api.all, api.read}
 	output := func(name string, value *string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Value: value})
 	}
@@ -64,6 +65,9 @@ func newHub(scope constructs.Construct, id string, s settings) awscdk.Stack {
 
 	output(config.OutputLedgerTable, ledger.table.TableName())
 	output(config.OutputReportBucket, reports.bucket.BucketName())
+	output(config.OutputEvidenceBucket, seal.bucket.BucketName())
+	output(config.OutputSigningKeyARN, seal.signing.KeyArn())
+	output(config.OutputNamesKeyARN, seal.names.KeyArn())
 	output(config.OutputAlertTopicARN, alerts.topic.TopicArn())
 	output(config.OutputEventBusName, bus.Ref())
 	output(config.OutputWorkGroup, reports.workGroup.Ref())

@@ -167,7 +167,7 @@ func TestRulesLetEveryHintIn(t *testing.T) {
 
 func TestFunctions(t *testing.T) {
 	hub := hub(t)
-	timeouts := map[string]string{"track": "60", "sweep": "900", "enforce": "60", "publish": "60", "snapshot": "300", "api": "60", "apiread": "60"}
+	timeouts := map[string]string{"track": "60", "sweep": "900", "enforce": "60", "publish": "60", "snapshot": "300", "seal": "900", "api": "60", "apiread": "60"}
 	code := map[string]bool{}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
@@ -237,7 +237,7 @@ func TestSchedules(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]string{"sweep": "rate(1 hour)", "enforce": "rate(1 minute)", "snapshot": "rate(1 hour)"}
+	want := map[string]string{"sweep": "rate(1 hour)", "enforce": "rate(1 minute)", "snapshot": "rate(1 hour)", "seal": "rate(6 hours)"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -258,6 +258,7 @@ var loaders = map[string]func(func(string) (string, bool)) error{
 	config.FunctionEnforce:  func(l func(string) (string, bool)) error { _, err := config.LoadEnforce(l); return err },
 	config.FunctionPublish:  func(l func(string) (string, bool)) error { _, err := config.LoadPublish(l); return err },
 	config.FunctionSnapshot: func(l func(string) (string, bool)) error { _, err := config.LoadSnapshot(l); return err },
+	config.FunctionSeal:     func(l func(string) (string, bool)) error { _, err := config.LoadSeal(l); return err },
 	config.FunctionAPI:      func(l func(string) (string, bool)) error { _, err := config.LoadAPI(l); return err },
 	config.FunctionAPIRead:  func(l func(string) (string, bool)) error { _, err := config.LoadAPI(l); return err },
 }
@@ -269,7 +270,8 @@ func TestEnvironmentIsWhatFunctionsLoad(t *testing.T) {
 		config.EnvLedgerTable: "ledger", config.EnvAccounts: "123456789012", config.EnvReportBucket: "reports",
 		config.EnvDeadLetterQueueURL: "https://sqs/1/q", config.EnvAlertQueueURL: "https://sqs/1/q", config.EnvEventQueueURL: "https://sqs/1/q",
 		config.EnvAlertTopicARN: "arn:aws:sns:us-east-1:123456789012:alerts", config.EnvEventBusName: "licenseguard",
-		config.EnvAutoScaling: "false",
+		config.EnvAutoScaling: "false", config.EnvEvidenceBucket: "evidence", config.EnvLedgerName: "ledger",
+		config.EnvSigningKeyARN: "arn:aws:kms:us-east-1:123456789012:key/a", config.EnvNamesKeyARN: "arn:aws:kms:us-east-1:123456789012:key/b",
 	}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
@@ -301,7 +303,8 @@ func TestEnvironmentPointsWhereItSays(t *testing.T) {
 		config.EnvLedgerTable: config.OutputLedgerTable, config.EnvReportBucket: config.OutputReportBucket,
 		config.EnvDeadLetterQueueURL: config.OutputIntakeDLQURL, config.EnvAlertQueueURL: config.OutputAlertQueueURL,
 		config.EnvEventQueueURL: config.OutputEventQueueURL, config.EnvAlertTopicARN: config.OutputAlertTopicARN,
-		config.EnvEventBusName: config.OutputEventBusName,
+		config.EnvEventBusName: config.OutputEventBusName, config.EnvEvidenceBucket: config.OutputEvidenceBucket,
+		config.EnvSigningKeyARN: config.OutputSigningKeyARN, config.EnvNamesKeyARN: config.OutputNamesKeyARN,
 	}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
@@ -314,6 +317,10 @@ func TestEnvironmentPointsWhereItSays(t *testing.T) {
 			} else if variable == config.EnvAutoScaling {
 				if value != "false" {
 					t.Errorf("%s of %s is %v; want it off where nobody asks for it", variable, name, value)
+				}
+			} else if variable == config.EnvLedgerName {
+				if got := compact(value); got != `{"Fn::Join":["",[{"Ref":"AWS::StackName"}," ",{"Ref":"AWS::AccountId"}," ",{"Ref":"AWS::Region"}]]}` {
+					t.Errorf("%s of %s is %s", variable, name, got)
 				}
 			} else if got, want := target(value), hub.output(outputs[variable]); got == "" || got != want {
 				t.Errorf("%s of %s points at %q, want %q", variable, name, got, want)
@@ -334,6 +341,56 @@ func TestReportBucket(t *testing.T) {
 	})
 	if bucket.at("LoggingConfiguration.DestinationBucketName") == nil || bucket.DeletionPolicy != "Retain" {
 		t.Error("accesses are not logged, or the bucket goes with the stack")
+	}
+}
+
+// What is sealed lies in a bucket that can be locked, and stays.
+func TestEvidence(t *testing.T) {
+	hub := hub(t)
+	bucket := hub.Resources[hub.output(config.OutputEvidenceBucket)]
+	check(t, bucket, map[string]string{
+		"VersioningConfiguration.Status":                   `"Enabled"`,
+		"ObjectLockEnabled":                                "true",
+		"ObjectLockConfiguration.Rule.DefaultRetention":    `{"Days":730,"Mode":"GOVERNANCE"}`,
+		"PublicAccessBlockConfiguration.BlockPublicAcls":   "true",
+		"PublicAccessBlockConfiguration.BlockPublicPolicy": "true",
+		"LifecycleConfiguration.Rules.0.ExpirationInDays":  "null",
+	})
+	if bucket.at("LoggingConfiguration.DestinationBucketName") == nil || bucket.DeletionPolicy != "Retain" {
+		t.Error("accesses are not logged, or the bucket goes with the stack")
+	}
+	for output, want := range map[string]map[string]string{
+		config.OutputSigningKeyARN: {"KeySpec": `"ECC_NIST_P256"`, "KeyUsage": `"SIGN_VERIFY"`},
+		config.OutputNamesKeyARN:   {"KeySpec": `"HMAC_256"`, "KeyUsage": `"GENERATE_VERIFY_MAC"`},
+	} {
+		key := hub.Resources[hub.output(output)]
+		check(t, key, want)
+		if key.DeletionPolicy != "Retain" {
+			t.Errorf("%s goes with the stack", output)
+		}
+	}
+}
+
+// The three ways to lock. Only what is not locked may go with the stack.
+func TestLocks(t *testing.T) {
+	for _, c := range []struct {
+		lock      string
+		retention string
+		deletion  string
+	}{
+		{lockOff, "null", "Delete"},
+		{lockGovernance, `{"Days":30,"Mode":"GOVERNANCE"}`, "Retain"},
+		{lockCompliance, `{"Days":30,"Mode":"COMPLIANCE"}`, "Retain"},
+	} {
+		got, err := synthesizeInto(t.TempDir(), map[string]any{contextLock: c.lock, contextLockDays: "30", contextRetain: "false"}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bucket := got.Resources[got.output(config.OutputEvidenceBucket)]
+		check(t, bucket, map[string]string{"ObjectLockEnabled": "true", "ObjectLockConfiguration.Rule.DefaultRetention": c.retention})
+		if bucket.DeletionPolicy != c.deletion {
+			t.Errorf("lock=%s: the bucket's deletion policy is %s, want %s", c.lock, bucket.DeletionPolicy, c.deletion)
+		}
 	}
 }
 

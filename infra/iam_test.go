@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"licenseguard/shared/config"
+	"licenseguard/shared/evidence"
 	core "licenseguard/shared/ledger"
 )
 
@@ -42,6 +43,7 @@ func (v variant) needs(t template) map[string][]need {
 	folder := func(prefix string) string {
 		return t.attribute(t.output(config.OutputReportBucket), "Arn") + "/" + prefix + "dt=2026-11-21/file"
 	}
+	evidenceBucket := t.attribute(t.output(config.OutputEvidenceBucket), "Arn")
 	queue := func(output string) string { return here("sqs", t.output(output)) }
 	via := func(service string) map[string]any {
 		return map[string]any{"kms:ViaService": service + "." + mockRegion + ".amazonaws.com"}
@@ -90,6 +92,21 @@ func (v variant) needs(t template) map[string][]need {
 			{"s3:PutObject", folder(config.PrefixPositions), nil},
 			{"s3:PutObject", folder(config.PrefixUsage), nil},
 			{"s3:PutObject", folder(config.PrefixCSV), nil},
+		},
+		config.FunctionSeal: {
+			{"s3:GetObject", folder(config.PrefixChanges), nil},
+			{"s3:GetObject", folder(config.PrefixPositions), nil},
+			{"s3:GetObject", folder(config.PrefixUsage), nil},
+			{"s3:ListBucket", t.attribute(t.output(config.OutputReportBucket), "Arn"), map[string]any{"s3:prefix": config.PrefixChanges + "dt=2026-11-21/"}},
+			{"s3:GetObject", evidenceBucket + "/" + evidence.PrefixManifests + "2026-11-21.json", nil},
+			{"s3:ListBucket", evidenceBucket, map[string]any{"s3:prefix": evidence.PrefixManifests}},
+			{"s3:PutObject", evidenceBucket + "/" + evidence.PrefixManifests + "2026-11-21.json", nil},
+			{"s3:PutObject", evidenceBucket + "/" + config.PrefixChanges + "dt=2026-11-21/changes.jsonl", nil},
+			{"kms:Sign", here("kms", "key/"+t.output(config.OutputSigningKeyARN)), map[string]any{"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "RAW"}},
+			{"kms:GetPublicKey", here("kms", "key/"+t.output(config.OutputSigningKeyARN)), nil},
+			{"kms:GenerateMac", here("kms", "key/"+t.output(config.OutputNamesKeyARN)), nil},
+			{"sns:Publish", here("sns", t.output(config.OutputAlertTopicARN)), nil},
+			{"kms:Decrypt kms:GenerateDataKey", alertKey, via("sns")},
 		},
 		config.FunctionAPI: useLedger,
 		config.FunctionAPIRead: {
@@ -347,6 +364,8 @@ func (s *simulation) askWhatNobodyNeeds(t template, function string) {
 	id, _ := t.function(function)
 	table := here("dynamodb", "table/"+t.output(config.OutputLedgerTable))
 	bucket := t.attribute(t.output(config.OutputReportBucket), "Arn")
+	sealed := t.attribute(t.output(config.OutputEvidenceBucket), "Arn")
+	signing, names := here("kms", "key/"+t.output(config.OutputSigningKeyARN)), here("kms", "key/"+t.output(config.OutputNamesKeyARN))
 	queue := here("sqs", t.output(config.OutputIntakeQueueURL))
 	topic := here("sns", t.output(config.OutputAlertTopicARN))
 	key := here("kms", "key/"+target(t.Resources[t.output(config.OutputLedgerTable)].at("SSESpecification.KMSMasterKeyId")))
@@ -361,8 +380,13 @@ func (s *simulation) askWhatNobodyNeeds(t template, function string) {
 		{"iam:CreateUser iam:CreateAccessKey", "arn:aws:iam::" + mockAccount + ":user/admin", nil},
 		{"lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:InvokeFunction lambda:AddPermission lambda:DeleteFunction", here("lambda", "function:"+id), nil},
 		{"dynamodb:Scan dynamodb:DeleteTable dynamodb:UpdateTable dynamodb:UpdateContinuousBackups dynamodb:ExportTableToPointInTime dynamodb:PartiQLDelete dynamodb:UpdateTimeToLive", table, nil},
-		{"s3:GetObject s3:DeleteObject s3:DeleteObjectVersion s3:PutObjectAcl s3:PutObjectTagging", bucket + "/" + config.PrefixChanges + "dt=2026-11-21/file", nil},
-		{"s3:PutObject", bucket + "/file", nil},
+		{"s3:DeleteObject s3:DeleteObjectVersion s3:PutObjectAcl s3:PutObjectTagging", bucket + "/" + config.PrefixChanges + "dt=2026-11-21/file", nil},
+		{"s3:PutObject s3:GetObject", bucket + "/file", nil},
+		{"s3:DeleteObject s3:DeleteObjectVersion s3:BypassGovernanceRetention s3:PutObjectRetention s3:PutObjectLegalHold", sealed + "/" + evidence.PrefixManifests + "2026-11-21.json", nil},
+		{"s3:GetObject", sealed + "/" + config.PrefixChanges + "dt=2026-11-21/changes.jsonl", nil},
+		{"s3:DeleteBucket s3:PutBucketPolicy s3:PutBucketVersioning s3:PutLifecycleConfiguration s3:PutBucketObjectLockConfiguration", sealed, nil},
+		{"kms:ScheduleKeyDeletion kms:DisableKey kms:PutKeyPolicy kms:CreateGrant", signing, nil},
+		{"kms:ScheduleKeyDeletion kms:DisableKey kms:PutKeyPolicy kms:CreateGrant kms:VerifyMac", names, nil},
 		{"s3:PutObject", "arn:aws:s3:::somebody-else/" + config.PrefixChanges + "file", nil},
 		{"s3:ListBucket s3:DeleteBucket s3:PutBucketPolicy s3:PutBucketVersioning s3:PutLifecycleConfiguration", bucket, nil},
 		{"sns:Publish", here("sns", "somebody-else"), nil},

@@ -161,6 +161,7 @@ func newMonitoring(scope constructs.Construct, s settings, w monitored) {
 	m := monitor{scope, w.alerts.topic.TopicArn(), s.runbook}
 	m.watchQueues(w)
 	m.watchFunctions(w)
+	m.watchSealing()
 	m.watchLedger(w)
 	m.watchCounting()
 	if s.dashboard {
@@ -232,6 +233,15 @@ func (m monitor) watchFunctions(w monitored) {
 			metrics: []metric{ownMetric(config.MetricSuccess, name)}, period: hour, periods: 3, silent: true,
 		})
 	}
+}
+
+// watchSealing notices a day later that no evidence is made: nothing is lost by that,
+// because what was not sealed is made up for.
+func (m monitor) watchSealing() {
+	m.add(alarm{
+		chapter: "seal-no-progress", what: "No seal has succeeded for 24 hours: what is written is not made evidence.",
+		metrics: []metric{ownMetric(config.MetricSuccess, config.FunctionSeal)}, period: 6 * hour, periods: 4, silent: true,
+	})
 }
 
 func (m monitor) watchLedger(w monitored) {

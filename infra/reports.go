@@ -35,13 +35,14 @@ const (
 // reports is the bucket of the change log and the snapshots, and what Athena
 // needs to read it with SQL.
 type reports struct {
-	bucket    awss3.Bucket
-	workGroup awsathena.CfnWorkGroup
+	bucket     awss3.Bucket
+	accessLogs awss3.Bucket
+	workGroup  awsathena.CfnWorkGroup
 }
 
 func newReports(scope constructs.Construct, s settings) reports {
 	scope = constructs.NewConstruct(scope, jsii.String("Reports"))
-	bucket := newReportBucket(scope, s)
+	bucket, accessLogs := newReportBucket(scope, s)
 	database := awsglue.NewCfnDatabase(scope, jsii.String("Database"), &awsglue.CfnDatabaseProps{
 		CatalogId: awscdk.Aws_ACCOUNT_ID(),
 		DatabaseInput: &awsglue.CfnDatabase_DatabaseInputProperty{
@@ -59,14 +60,14 @@ func newReports(scope constructs.Construct, s settings) reports {
 	}
 	workGroup := newWorkGroup(scope, bucket)
 	addNamedQueries(scope, workGroup, database)
-	return reports{bucket, workGroup}
+	return reports{bucket, accessLogs, workGroup}
 }
 
 // newReportBucket makes the bucket with S3's own encryption, not a key of ours:
 // reports are evidence for years, and a key that somebody schedules for deletion
 // would take all of them with it. Who reads is for the bucket's policy to say.
-func newReportBucket(scope constructs.Construct, s settings) awss3.Bucket {
-	accessLogs := awss3.NewBucket(scope, jsii.String("AccessLogs"), &awss3.BucketProps{
+func newReportBucket(scope constructs.Construct, s settings) (reports, accessLogs awss3.Bucket) {
+	accessLogs = awss3.NewBucket(scope, jsii.String("AccessLogs"), &awss3.BucketProps{
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
@@ -77,7 +78,7 @@ func newReportBucket(scope constructs.Construct, s settings) awss3.Bucket {
 	cdknag.NagSuppressions_AddResourceSuppressions(accessLogs, list(&cdknag.NagPackSuppression{
 		Id: jsii.String("AwsSolutions-S1"), Reason: jsii.String("This bucket takes the access logs; logging its own accesses would never end."),
 	}), nil)
-	return awss3.NewBucket(scope, jsii.String("Bucket"), &awss3.BucketProps{
+	reports = awss3.NewBucket(scope, jsii.String("Bucket"), &awss3.BucketProps{
 		Encryption:             awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:             jsii.Bool(true),
 		MinimumTLSVersion:      jsii.Number(1.2),
@@ -101,6 +102,7 @@ func newReportBucket(scope constructs.Construct, s settings) awss3.Bucket {
 			},
 		),
 	})
+	return reports, accessLogs
 }
 
 func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

@@ -54,6 +54,11 @@ var allowed = map[string]string{
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents
 		s3:PutObject`,
+	"seal": `
+		kms:Decrypt kms:GenerateDataKey kms:GenerateMac kms:GetPublicKey kms:Sign
+		logs:CreateLogStream logs:PutLogEvents
+		s3:GetObject s3:ListBucket s3:PutObject
+		sns:Publish`,
 	"api": `
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
@@ -100,6 +105,9 @@ var wildcards = map[string]string{
 	"WriteReports":       "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
 	"WriteCsv":           "object keys under a folder",
+	"ReadReports":        "object keys under folders",
+	"ReadManifests":      "object keys under a folder",
+	"Seal":               "object keys; the bucket is the function's alone",
 }
 
 // statements are those of a function's role, from every policy attached to it.

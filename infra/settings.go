@@ -34,6 +34,8 @@ const (
 	contextInventory   = "inventoryBucket"  // of a Resource Data Sync of Systems Manager, whose objects are events; default none
 	contextAdmission   = "admission"        // answer launch hooks of Auto Scaling groups; default false
 	contextStackHook   = "stackhook"        // ask before CloudFormation makes a stack: "off", "warn" or "fail"; default off
+	contextLock        = "lock"             // how what is sealed is locked: off, governance or compliance; default governance
+	contextLockDays    = "lockdays"         // for how many days; default 730
 )
 
 // What CloudFormation does where the hook says no.
@@ -63,6 +65,8 @@ type settings struct {
 	runbook     string
 	reach       reach
 	autoScaling bool
+	lock        string
+	lockDays    int
 	admission   bool
 	stackHook   string // as CloudFormation calls it
 
@@ -91,6 +95,8 @@ func readSettings(context func(key string) any) (settings, error) {
 		runbook:     r.text(contextRunbook, "docs/runbook.md"),
 		reach:       reach{managed: r.managed(), instances: r.instances()},
 		autoScaling: r.truth(contextAutoScaling, false),
+		lock:        r.lock(),
+		lockDays:    r.number(contextLockDays, 730, 1, 36_500), // Object Lock takes up to 100 years
 		admission:   r.truth(contextAdmission, false),
 		stackHook:   r.stackHook(),
 
@@ -197,6 +203,14 @@ func (r *settingsReader) number(key string, byDefault, least, most int) int {
 		return byDefault
 	}
 	return n
+}
+
+func (r *settingsReader) lock() string {
+	lock := r.text(contextLock, lockGovernance)
+	if !slices.Contains([]string{lockOff, lockGovernance, lockCompliance}, lock) {
+		r.fail(contextLock, "%q is neither %s, %s nor %s", lock, lockOff, lockGovernance, lockCompliance)
+	}
+	return lock
 }
 
 // list reads a JSON list of strings or one string with commas.

@@ -15,7 +15,7 @@ func TestSettingsByDefault(t *testing.T) {
 	got, err := readSettings(func(string) any { return nil })
 	want := settings{
 		retain: true, dist: "dist", dashboard: true, reserved: map[string]int{},
-		concurrency: 5, window: 1, runbook: "docs/runbook.md",
+		concurrency: 5, window: 1, runbook: "docs/runbook.md", lock: "governance", lockDays: 730,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, reach{})); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -63,6 +63,8 @@ func TestSettingsRefuse(t *testing.T) {
 		{"autoscaling in words", contextAutoScaling, "yes", "neither true nor false"},
 		{"admission in words", contextAdmission, "on", "neither true nor false"},
 		{"stackhook in words", contextStackHook, "true", "none of off, warn and fail"},
+		{"lock by typing error", contextLock, "complience", "governance nor compliance"},
+		{"no days to lock", contextLockDays, "0", "from 1 to 36500"},
 		{"emails as a map", contextEmails, map[string]any{}, "neither a list"},
 	}
 	for _, tt := range tests {

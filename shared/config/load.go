@@ -73,6 +73,16 @@ type Snapshot struct {
 	ReportBucket string
 }
 
+// Seal is the environment of the function seal.
+type Seal struct {
+	ReportBucket   string
+	EvidenceBucket string
+	SigningKeyARN  string
+	NamesKeyARN    string
+	LedgerName     string
+	AlertTopicARN  string
+}
+
 // API is the environment of the functions api and apiread.
 type API struct {
 	LedgerTable   string
@@ -146,6 +156,20 @@ func LoadSnapshot(lookup func(string) (string, bool)) (Snapshot, error) {
 	return s, r.err()
 }
 
+// LoadSeal reads the environment of seal, with errors as in [LoadTrack].
+func LoadSeal(lookup func(string) (string, bool)) (Seal, error) {
+	r := reader{lookup: lookup}
+	s := Seal{
+		ReportBucket:   r.reportBucket(),
+		EvidenceBucket: r.matching(EnvEvidenceBucket, bucketName, "the name of the evidence bucket: 3 to 63 of a-z 0-9 . -"),
+		SigningKeyARN:  r.key(EnvSigningKeyARN),
+		NamesKeyARN:    r.key(EnvNamesKeyARN),
+		LedgerName:     r.matching(EnvLedgerName, ledgerName, "the name of the ledger: 1 to 200 of A-Z a-z 0-9 . _ : / - and inner spaces"),
+		AlertTopicARN:  r.alertTopic(),
+	}
+	return s, r.err()
+}
+
 // LoadAPI reads the environment of api and apiread, with errors as in [LoadTrack].
 func LoadAPI(lookup func(string) (string, bool)) (API, error) {
 	r := reader{lookup: lookup}
@@ -163,6 +187,8 @@ var (
 	busName    = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,256}$`)
 	topicARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
 	externalID = regexp.MustCompile(`^[A-Za-z0-9+=,.@:/_-]{8,128}$`)
+	keyARN     = regexp.MustCompile(`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,256}$`)
+	ledgerName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:/ -]{0,198}[A-Za-z0-9])?$`)
 	truth      = regexp.MustCompile(`^(true|false)$`)
 	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 )
@@ -237,6 +263,10 @@ func (r *reader) reportBucket() string {
 
 func (r *reader) alertTopic() string {
 	return r.matching(EnvAlertTopicARN, topicARN, "the ARN of an SNS topic, as arn:aws:sns:us-east-1:123456789012:alerts")
+}
+
+func (r *reader) key(name string) string {
+	return r.matching(name, keyARN, "the ARN of a KMS key, as arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab")
 }
 
 func (r *reader) region() string {

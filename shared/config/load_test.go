@@ -23,6 +23,10 @@ func right() map[string]string {
 		config.EnvAutoScaling:        "true",
 		config.EnvOwnAccount:         "123456789012",
 		config.EnvSpokeExternalID:    "a-secret-of-ours",
+		config.EnvEvidenceBucket:     "evidence-1",
+		config.EnvSigningKeyARN:      "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+		config.EnvNamesKeyARN:        "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+		config.EnvLedgerName:         "Licenseguard 123456789012 us-gov-west-1",
 		config.EnvRegion:             "us-gov-west-1",
 	}
 }
@@ -50,6 +54,8 @@ func load(env map[string]string) (got []any, errs []error) {
 	add(publish, err)
 	snapshot, err := config.LoadSnapshot(get)
 	add(snapshot, err)
+	seal, err := config.LoadSeal(get)
+	add(seal, err)
 	api, err := config.LoadAPI(get)
 	add(api, err)
 	return got, errs
@@ -73,6 +79,7 @@ func TestLoad(t *testing.T) {
 			env[config.EnvAlertTopicARN], "licenseguard",
 		},
 		config.Snapshot{"ledger-1", "reports-1"},
+		config.Seal{"reports-1", "evidence-1", env[config.EnvSigningKeyARN], env[config.EnvNamesKeyARN], env[config.EnvLedgerName], env[config.EnvAlertTopicARN]},
 		config.API{"ledger-1", accounts, []string{"us-gov-west-1"}, "us-gov-west-1", "123456789012", "reports-1", env[config.EnvAlertTopicARN]},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -101,8 +108,12 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 		{"queue by name", config.EnvDeadLetterQueueURL, "dlq", 1},
 		{"queue by ARN", config.EnvAlertQueueURL, "arn:aws:sqs:us-east-1:123456789012:alerts", 1},
 		{"queue without path", config.EnvEventQueueURL, "https://sqs.us-east-1.amazonaws.com/", 1},
-		{"bucket with capitals", config.EnvReportBucket, "Reports", 3},
-		{"topic by name", config.EnvAlertTopicARN, "alerts", 2},
+		{"bucket with capitals", config.EnvReportBucket, "Reports", 4},
+		{"evidence bucket with capitals", config.EnvEvidenceBucket, "Evidence", 1},
+		{"key by its id", config.EnvSigningKeyARN, "1234abcd-12ab-34cd-56ef-1234567890ab", 1},
+		{"key by its alias", config.EnvNamesKeyARN, "arn:aws:kms:us-east-1:123456789012:alias/names", 1},
+		{"ledger's name in quotes", config.EnvLedgerName, "\"a\"", 1},
+		{"topic by name", config.EnvAlertTopicARN, "alerts", 3},
 		{"bus by ARN", config.EnvEventBusName, "arn:aws:events:us-east-1:123456789012:event-bus/x", 1},
 	}
 	for _, tt := range tests {

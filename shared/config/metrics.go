@@ -19,7 +19,7 @@ const (
 )
 
 // The metrics of a function. MetricSuccess is counted once for each invocation
-// that did its work; alarms watch for its absence in track, sweep and snapshot.
+// that did its work; alarms watch for its absence in track, sweep, snapshot and seal.
 const (
 	MetricSuccess         = "Success"
 	MetricUnknownEvents   = "UnknownEvents"

@@ -7,6 +7,7 @@ const (
 	FunctionEnforce  = "enforce"
 	FunctionPublish  = "publish"
 	FunctionSnapshot = "snapshot"
+	FunctionSeal     = "seal"
 	FunctionAPI      = "api"     // takes requests of people and their tools
 	FunctionAPIRead  = "apiread" // takes those that only read
 	FunctionAdmit    = "admit"   // answers launch hooks of Auto Scaling groups
@@ -15,7 +16,7 @@ const (
 
 // Functions lists the names of all functions, in the order of the pipeline.
 func Functions() []string {
-	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot, FunctionAPI, FunctionAPIRead}
+	return []string{FunctionTrack, FunctionSweep, FunctionEnforce, FunctionPublish, FunctionSnapshot, FunctionSeal, FunctionAPI, FunctionAPIRead}
 }
 
 // OptionalFunctions lists those that are there only where a deployment asks for
@@ -32,6 +33,14 @@ const (
 	EnvDeadLetterQueueURL = "DEAD_LETTER_QUEUE_URL"
 	// EnvReportBucket holds the bucket of the change log and the snapshots.
 	EnvReportBucket = "REPORT_BUCKET"
+	// EnvEvidenceBucket holds the bucket of what is sealed.
+	EnvEvidenceBucket = "EVIDENCE_BUCKET"
+	// EnvSigningKeyARN holds the KMS key that signs evidence.
+	EnvSigningKeyARN = "SIGNING_KEY_ARN"
+	// EnvNamesKeyARN holds the KMS key under which names become pseudonyms.
+	EnvNamesKeyARN = "NAMES_KEY_ARN"
+	// EnvLedgerName holds what the ledger is called in evidence.
+	EnvLedgerName = "LEDGER_NAME"
 	// EnvAlertQueueURL holds the queue between publish and the alert topic.
 	EnvAlertQueueURL = "ALERT_QUEUE_URL"
 	// EnvEventQueueURL holds the queue between publish and the event bus.
@@ -102,6 +111,9 @@ const (
 	OutputAPIReadURL       = "ApiReadUrl" // those that change nothing
 	OutputLedgerTable      = "LedgerTable"
 	OutputReportBucket     = "ReportBucket"
+	OutputEvidenceBucket   = "EvidenceBucket"
+	OutputSigningKeyARN    = "SigningKeyArn"
+	OutputNamesKeyARN      = "NamesKeyArn"
 	OutputAlertTopicARN    = "AlertTopicArn"
 	OutputEventBusName     = "EventBusName"
 	OutputWorkGroup        = "WorkGroup"
@@ -117,6 +129,7 @@ const (
 	OutputEnforceFunction  = "EnforceFunction"
 	OutputPublishFunction  = "PublishFunction"
 	OutputSnapshotFunction = "SnapshotFunction"
+	OutputSealFunction     = "SealFunction"
 	OutputAPIFunction      = "ApiFunction"
 	OutputAPIReadFunction  = "ApireadFunction"
 )
@@ -132,10 +145,10 @@ const (
 // Outputs lists the outputs of the stack.
 func Outputs() []string {
 	return []string{
-		OutputLedgerTable, OutputReportBucket, OutputAlertTopicARN, OutputEventBusName, OutputWorkGroup,
+		OutputLedgerTable, OutputReportBucket, OutputEvidenceBucket, OutputSigningKeyARN, OutputNamesKeyARN, OutputAlertTopicARN, OutputEventBusName, OutputWorkGroup,
 		OutputIntakeQueueURL, OutputIntakeDLQURL, OutputAlertQueueURL, OutputAlertDLQURL,
 		OutputEventQueueURL, OutputEventDLQURL, OutputStreamDLQURL,
-		OutputTrackFunction, OutputSweepFunction, OutputEnforceFunction, OutputPublishFunction, OutputSnapshotFunction,
+		OutputTrackFunction, OutputSweepFunction, OutputEnforceFunction, OutputPublishFunction, OutputSnapshotFunction, OutputSealFunction,
 		OutputAPIFunction, OutputAPIReadFunction, OutputAPIURL, OutputAPIReadURL,
 	}
 }

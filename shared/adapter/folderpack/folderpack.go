@@ -30,9 +30,11 @@ type Folder struct{ dir string }
 func New(dir string) Folder { return Folder{dir} }
 
 // Files implements evidence.Pack.
-func (f Folder) Files(ctx context.Context) (map[string]int64, error) {
+func (f Folder) Files(ctx context.Context) (map[string]int64, error) { return f.below(ctx, f.dir) }
+
+func (f Folder) below(ctx context.Context, dir string) (map[string]int64, error) {
 	files := make(map[string]int64)
-	err := filepath.WalkDir(f.dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return errors.Join(err, ctx.Err())
 		}
@@ -64,7 +66,7 @@ func (f Folder) Open(_ context.Context, path string) (io.ReadCloser, error) {
 
 // List implements evidence.Source. A folder that is not there holds nothing.
 func (f Folder) List(ctx context.Context, prefix string) ([]string, error) {
-	files, err := f.Files(ctx)
+	files, err := f.below(ctx, f.at(prefix[:strings.LastIndexByte(prefix, '/')+1]))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

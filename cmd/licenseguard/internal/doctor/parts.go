@@ -39,7 +39,7 @@ func functions(ctx context.Context, api Functions, s deployment.Stack) []Finding
 	const check = "functions"
 	var found []Finding
 	all := []string{config.OutputTrackFunction, config.OutputSweepFunction, config.OutputEnforceFunction, config.OutputPublishFunction, config.OutputSnapshotFunction,
-		config.OutputAPIFunction, config.OutputAPIReadFunction}
+		config.OutputSealFunction, config.OutputAPIFunction, config.OutputAPIReadFunction}
 	for _, output := range all {
 		name := s.Outputs[output]
 		f, err := api.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
