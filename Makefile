@@ -76,7 +76,8 @@ deploy: build node_modules/.package-lock.json cli ## deploy the stack (CDK_FLAGS
 diff: build node_modules/.package-lock.json ## what a deployment would change
 	$(CDK) diff $(STACK) $(CDK_FLAGS)
 
-destroy: node_modules/.package-lock.json ## remove the stack; table and bucket stay unless retain=false
+destroy: node_modules/.package-lock.json cli ## remove the stack; table and buckets stay unless retain=false, and what is locked in any case: it says until when
+	-./bin/licenseguard evidence status --stack $(STACK)
 	$(CDK) destroy $(STACK)
 
 vuln: ## known vulnerabilities in code that is called; VULNDB=FILE.tgz works offline

@@ -33,6 +33,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"licenseguard/shared/config"
+	"licenseguard/shared/evidence/evidencetest"
 )
 
 const (
@@ -560,9 +561,19 @@ func (d deployment) commandLine(t *testing.T) {
 	run(0, []string{"nothing uses it"}, "usage", "--stack", config.DefaultStackName, "Agent")
 	run(0, []string{"No license holds"}, "explain", "--stack", config.DefaultStackName, "i-0123456789abcdef0")
 	run(0, nil, "journal", "--stack", config.DefaultStackName)
+	run(0, []string{"s3://" + d.outputs[config.OutputEvidenceBucket], "Nothing is sealed yet"}, "evidence", "status", "--stack", config.DefaultStackName)
+	key := filepath.Join(t.TempDir(), "evidence.pub")
+	der, err := evidencetest.NewKey().PublicKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, der, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(3, []string{"there is no manifest"}, "verify", "s3://"+d.outputs[config.OutputEvidenceBucket], "--key", key)
 	run(2, []string{"Elsewhere"}, "doctor", "--stack", "Elsewhere")
 	run(1, []string{
-		"ok       functions        all 7 can run", "ok       dead letters     all 4 queues are empty",
+		"ok       functions        all 8 can run", "ok       dead letters     all 4 queues are empty",
 		"MISSING  CloudTrail       no trail covers us-east-1", "MISSING  sweep",
 		fmt.Sprintf("ok       event rules      all %d are enabled", len(d.template.ofType("AWS::Events::Rule"))),
 	}, "doctor")

@@ -532,7 +532,7 @@ func TestEveryOutputOfTheContractIsThere(t *testing.T) {
 func TestContextChangesTheTemplate(t *testing.T) {
 	got, err := synthesizeInto(t.TempDir(), map[string]any{
 		contextRetain: "false", contextDashboard: false, contextReserved: "track=20", contextWindow: "7",
-		contextConcurrency: float64(9), contextAccounts: []any{"012345678901", "123456789012"}, contextExternalID: "our-secret",
+		contextConcurrency: float64(9), contextLock: "off", contextAccounts: []any{"012345678901", "123456789012"}, contextExternalID: "our-secret",
 	}, false)
 	if err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ def integer(data):
 
 
 def signed(manifest, sig, key):
-    message = b"licenseguard evidence 1\n%s\n" % hashlib.sha256(manifest).hexdigest().encode()
+    message = b"licenseguard-evidence 1\n%s\n" % hashlib.sha256(manifest).hexdigest().encode()
     try:
         if sig[0] != 0x30 or sig[1] != len(sig) - 2:
             return False

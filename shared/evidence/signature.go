@@ -42,7 +42,7 @@ func ParsePublicKey(data []byte) (PublicKey, error) {
 // Statement is what is signed of a manifest: a line that says what it is, and the
 // hash. AWS KMS signs a message of up to 4,096 bytes; a manifest has more.
 func Statement(manifest []byte) []byte {
-	return []byte("licenseguard evidence 1\n" + Sum(manifest).String() + "\n")
+	return []byte("licenseguard-evidence 1\n" + Sum(manifest).String() + "\n")
 }
 
 // signature is what DER holds.
