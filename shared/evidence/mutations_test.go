@@ -47,6 +47,7 @@ type mutation struct {
 }
 
 type mutated struct {
+	own    evidencetest.Key // the pack's
 	key    evidencetest.Key // another one
 	sealed []evidence.Sealed
 }
@@ -186,6 +187,24 @@ var mutations = []mutation{
 		resign(b, path, w.key, func(m *evidence.Manifest) { m.Sealed = "2030-01-01T00:00:00Z" })
 		return []string{path}, "do not fit", true
 	}},
+	// What the holder of the key could sign, and no sealer does.
+	{"own key: another day before", signedAnew(1, "it follows another manifest", func(m *evidence.Manifest) { m.Previous[3] ^= 1 })},
+	{"own key: another history", signedAnew(1, "its history", func(m *evidence.Manifest) { m.History[0][3] ^= 1 })},
+	{"own key: another number", signedAnew(1, "its number is", func(m *evidence.Manifest) {
+		m.Sequence += 8
+		m.History = append([]evidence.Hash{{1}}, m.History...)
+	})},
+	{"own key: another ledger", signedAnew(1, "it is of ledger", func(m *evidence.Manifest) { m.Ledger = "another" })},
+	{"own key: another root", signedAnew(0, "root is", func(m *evidence.Manifest) { m.Root[3] ^= 1 })},
+	{"own key: another version", signedAnew(0, "version is 2", func(m *evidence.Manifest) { m.Version = 2 })},
+	{"own key: another key's name", signedAnew(0, "not the one given", func(m *evidence.Manifest) { m.Key[3] ^= 1 })},
+	{"own key: another day", signedAnew(0, "it holds the manifest of 2030-01-01", func(m *evidence.Manifest) { m.Day = "2030-01-01" })},
+	{"own key: a space", func(r *rand.Rand, b evidencetest.Bucket, w *mutated) ([]string, string, bool) {
+		path := any1(r, b, ends(".json"))
+		b[path] = bytes.Replace(b[path], []byte(`"sequence":`), []byte(`"sequence": `), 1)
+		sign(b, path, w.own)
+		return []string{path}, "not in the form", true
+	}},
 	{"day dropped", func(r *rand.Rand, b evidencetest.Bucket, _ *mutated) ([]string, string, bool) {
 		path := any1(r, b, ends(".json"))
 		dropDay(b, strings.TrimSuffix(strings.TrimPrefix(path, evidence.PrefixManifests), ".json"))
@@ -228,6 +247,21 @@ func resign(b evidencetest.Bucket, path string, key evidencetest.Key, change fun
 	}
 	change(m)
 	b[path] = m.Encode()
+	sign(b, path, key)
+}
+
+// signedAnew changes a manifest after the first so many and signs it with the pack's
+// own key.
+func signedAnew(after int, words string, change func(*evidence.Manifest)) func(*rand.Rand, evidencetest.Bucket, *mutated) ([]string, string, bool) {
+	return func(r *rand.Rand, b evidencetest.Bucket, w *mutated) ([]string, string, bool) {
+		path := evidence.Path(w.sealed[after+r.IntN(len(w.sealed)-after)].Day)
+		resign(b, path, w.own, change)
+		return []string{path}, words, true
+	}
+}
+
+func sign(b evidencetest.Bucket, path string, key evidencetest.Key) {
+	var err error
 	for { // until it has the smaller s
 		if b[strings.TrimSuffix(path, "json")+"sig"], err = key.Sign(nil, evidence.Statement(b[path])); err != nil {
 			panic(err)
@@ -252,7 +286,7 @@ func TestMutations(t *testing.T) {
 	if r, err := evidence.Verify(t.Context(), pack, options); err != nil || len(r.Findings) > 0 || !r.HeadProven || r.Days != 6 {
 		t.Fatalf("the pack is not right before anything is done to it: %+v, %v", r, err)
 	}
-	w := &mutated{evidencetest.NewKey(), sealed}
+	w := &mutated{key, evidencetest.NewKey(), sealed}
 	counts := make([]int, len(mutations))
 	var mu sync.Mutex
 	var group sync.WaitGroup

@@ -37,7 +37,7 @@ func TestTheSecondVerifierAgrees(t *testing.T) {
 	}
 	pack, key, sealed := sealedPack(t, 4)
 	head := sealed[len(sealed)-1].Head
-	w := &mutated{evidencetest.NewKey(), sealed}
+	w := &mutated{key, evidencetest.NewKey(), sealed}
 	dir := t.TempDir()
 	der, err := key.PublicKey(t.Context())
 	if err != nil {
