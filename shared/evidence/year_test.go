@@ -24,8 +24,8 @@ import (
 )
 
 // TestYear seals and verifies a fleet's time in a folder: a year of 5,000 instances
-// with LICENSEGUARD_BENCH=full (make bench ONLY=evidence), else a few days of few. It
-// prints times and asserts none.
+// with LICENSEGUARD_BENCH=full, else a few days of few. It prints times and asserts
+// none.
 func TestYear(t *testing.T) {
 	days, instances, rounds := 3, 50, 1
 	if os.Getenv("LICENSEGUARD_BENCH") == "full" {
