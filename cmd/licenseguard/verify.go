@@ -59,6 +59,9 @@ func (v *verifying) run(ctx context.Context, place string, out io.Writer) error 
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(place, schemeS3) {
+		options.Workers = waitingAtOnce
+	}
 	report, err := evidence.Verify(ctx, pack, options)
 	if err != nil {
 		return err
@@ -110,6 +113,10 @@ func (v *verifying) options(place string) (evidence.Options, error) {
 }
 
 const schemeS3 = "s3://"
+
+// waitingAtOnce is how many files of a bucket are read at once: most of the time is
+// spent waiting for the first byte.
+const waitingAtOnce = 32
 
 // packAt finds the evidence.
 func packAt(ctx context.Context, place string) (evidence.Pack, error) {
