@@ -34,6 +34,7 @@ import (
 
 	"licenseguard/shared/config"
 	"licenseguard/shared/evidence/evidencetest"
+	"licenseguard/shared/query"
 )
 
 const (
@@ -520,7 +521,7 @@ func (d deployment) reports(t *testing.T) {
 	}
 	queries := d.call(t, "athena", "AmazonAthena.ListNamedQueries", fmt.Sprintf(`{"WorkGroup":%q}`, d.outputs[config.OutputWorkGroup]))
 	var named struct{ NamedQueryIds []string }
-	if err := json.Unmarshal([]byte(queries), &named); err != nil || len(named.NamedQueryIds) != len(namedQueries()) {
+	if err := json.Unmarshal([]byte(queries), &named); err != nil || len(named.NamedQueryIds) != len(query.Named()) {
 		t.Errorf("queries: %s, %v", queries, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"licenseguard/shared/config"
 	core "licenseguard/shared/ledger"
+	"licenseguard/shared/query"
 )
 
 const (
@@ -49,14 +50,8 @@ func newReports(scope constructs.Construct, s settings) reports {
 			Name: jsii.String(config.GlueDatabase), Description: jsii.String("licenseguard: counts of licenses, and what changed them"),
 		},
 	})
-	json, parquet := format{jsonSerde, jsonInput, jsonOutput, "json"}, format{parquetSerde, parquetInput, parquetOutput, "parquet"}
-	tables := []reportTable{
-		{config.GlueTableChanges, "each change of a license, as it was recorded", config.PrefixChanges, changeColumns, json},
-		{config.GlueTablePositions, "where each license stood at each snapshot", config.PrefixPositions, positionColumns, parquet},
-		{config.GlueTableUsage, "what consumed each license at each snapshot", config.PrefixUsage, usageColumns, parquet},
-	}
-	for _, t := range tables {
-		t.add(scope, bucket, database)
+	for _, t := range query.Tables() {
+		addTable(scope, t, bucket, database)
 	}
 	workGroup := newWorkGroup(scope, bucket)
 	addNamedQueries(scope, workGroup, database)
@@ -133,26 +128,28 @@ func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) fu
 	return f
 }
 
-type format struct{ serde, input, output, classification string }
+// format is how Glue is told what reads the files of a table.
+type format struct{ serde, input, output string }
 
-type reportTable struct {
-	name, description, prefix string
-	columns                   []column
-	format                    format
+func formatOf(t query.Table) format {
+	if t.Format == query.JSONLines {
+		return format{jsonSerde, jsonInput, jsonOutput}
+	}
+	return format{parquetSerde, parquetInput, parquetOutput}
 }
 
-// add makes the table. Its partitions are computed from the query, not stored:
+// addTable makes a table. Its partitions are computed from the query, not stored:
 // no crawler has to find a new day first.
-func (t reportTable) add(scope constructs.Construct, bucket awss3.Bucket, database awsglue.CfnDatabase) {
-	location := jsii.String("s3://" + *bucket.BucketName() + "/" + t.prefix)
-	awsglue.NewCfnTable(scope, jsii.String(title(t.name)), &awsglue.CfnTableProps{
+func addTable(scope constructs.Construct, t query.Table, bucket awss3.Bucket, database awsglue.CfnDatabase) {
+	location, format := jsii.String("s3://"+*bucket.BucketName()+"/"+t.Prefix), formatOf(t)
+	awsglue.NewCfnTable(scope, jsii.String(title(t.Name)), &awsglue.CfnTableProps{
 		CatalogId:    awscdk.Aws_ACCOUNT_ID(),
 		DatabaseName: database.Ref(),
 		TableInput: &awsglue.CfnTable_TableInputProperty{
-			Name: jsii.String(t.name), Description: jsii.String(t.description), TableType: jsii.String("EXTERNAL_TABLE"),
+			Name: jsii.String(t.Name), Description: jsii.String(t.Description), TableType: jsii.String("EXTERNAL_TABLE"),
 			PartitionKeys: list(&awsglue.CfnTable_ColumnProperty{Name: jsii.String(config.DatePartition), Type: jsii.String("string")}),
 			Parameters: map[string]any{
-				"classification":            t.format.classification,
+				"classification":            string(t.Format),
 				"projection.enabled":        "true",
 				"projection.dt.type":        "date",
 				"projection.dt.format":      datePartitionFormat,
@@ -160,9 +157,9 @@ func (t reportTable) add(scope constructs.Construct, bucket awss3.Bucket, databa
 				"storage.location.template": *location + config.DatePartition + "=${" + config.DatePartition + "}/",
 			},
 			StorageDescriptor: &awsglue.CfnTable_StorageDescriptorProperty{
-				Location: location, Columns: glueColumns(t.columns),
-				InputFormat: jsii.String(t.format.input), OutputFormat: jsii.String(t.format.output),
-				SerdeInfo: &awsglue.CfnTable_SerdeInfoProperty{SerializationLibrary: jsii.String(t.format.serde)},
+				Location: location, Columns: glueColumns(t.Columns),
+				InputFormat: jsii.String(format.input), OutputFormat: jsii.String(format.output),
+				SerdeInfo: &awsglue.CfnTable_SerdeInfoProperty{SerializationLibrary: jsii.String(format.serde)},
 			},
 		},
 	})
@@ -187,47 +184,12 @@ func newWorkGroup(scope constructs.Construct, bucket awss3.Bucket) awsathena.Cfn
 	})
 }
 
-// A snapshot writes all rows of an instant under one recorded_at, so the newest
-// recorded_at is what stands now. Just after midnight it lies in yesterday's folder.
-const (
-	sinceYesterday = "dt >= date_format(current_date - INTERVAL '1' DAY, '%Y-%m-%d')"
-	newest         = sinceYesterday + `
-  AND recorded_at = (SELECT max(recorded_at) FROM positions WHERE ` + sinceYesterday + ")\n"
-)
-
-type namedQuery struct{ id, name, description, sql string }
-
-func namedQueries() []namedQuery {
-	return []namedQuery{
-		{"PositionsNow", "positions now", "Where each license stands.", `SELECT name, license_counting_type, status, license_count, consumed_licenses, covered_licenses, over_licenses,
-  against_rules_licenses, available_licenses, percent, recorded_at
-FROM positions
-WHERE ` + newest + `ORDER BY percent DESC, name`},
-		{"WhoConsumes", "who consumes", "Which resources consume each license, the largest first.", `SELECT p.name, u.resource_owner_id, u.resource_type, u.resource_arn, u.resource_name, u.consumed_licenses, u.verdict,
-  u.reason, u.rule_explanation, u.broken_rules, u.first_seen
-FROM usage u
-JOIN (SELECT license_configuration_arn, name, recorded_at FROM positions WHERE ` + newest + `) p
-  ON p.license_configuration_arn = u.license_configuration_arn AND p.recorded_at = u.recorded_at
-WHERE u.` + sinceYesterday + `
-ORDER BY p.name, u.consumed_licenses DESC, u.resource_arn`},
-		{"OverTheLimit", "over the limit", "Licenses that more is consumed of than the count allows.", `SELECT name, owner_account_id, license_count, license_count_hard_limit, consumed_licenses, covered_licenses, over_licenses, recorded_at
-FROM positions
-WHERE over_licenses > 0 AND ` + newest + `ORDER BY over_licenses DESC, name`},
-		// A row that was delivered twice is written twice.
-		{"ChangesOfOneLicense", "changes of one license", "What changed one license, in order. The parameter is its name, as 'SQL Server Standard'.", `SELECT DISTINCT revision, happened_at, recorded_at, instance_id, resource_arn, state, verdict_before, verdict, cause,
-  licenses_before, licenses, deployed, covered, license_count, explanation, broken_rules, answer, action, reason, changed_by, event_id
-FROM changes
-WHERE name = ?
-ORDER BY revision, happened_at, instance_id`},
-	}
-}
-
 func addNamedQueries(scope constructs.Construct, workGroup awsathena.CfnWorkGroup, database awsglue.CfnDatabase) {
-	for _, q := range namedQueries() {
-		query := awsathena.NewCfnNamedQuery(scope, jsii.String(q.id), &awsathena.CfnNamedQueryProps{
-			Name: jsii.String(q.name), Description: jsii.String(q.description), QueryString: jsii.String(q.sql),
+	for _, q := range query.Named() {
+		named := awsathena.NewCfnNamedQuery(scope, jsii.String(q.Title()), &awsathena.CfnNamedQueryProps{
+			Name: jsii.String(q.Name), Description: jsii.String(q.Help()), QueryString: jsii.String(q.SQL),
 			Database: database.Ref(), WorkGroup: workGroup.Ref(),
 		})
-		query.AddResourceDependency(workGroup, nil)
+		named.AddResourceDependency(workGroup, nil)
 	}
 }

@@ -84,6 +84,7 @@ type Usage struct {
 	Revision        int64  `parquet:"revision"`
 	Confirmed       string `parquet:"confirmed"`   // when a node last told of itself, to within a few hours; last_seen of others
 	StaleSince      string `parquet:"stale_since"` // of a node that has told nothing for StaleAfter
+	Tags            string `parquet:"tags"`        // the instance's, as one object of JSON; "{}" for a host
 }
 
 // NotCounted is how the status of a disabled license is reported: its numbers
@@ -173,7 +174,7 @@ func usageOf(l *ledger.License, e *ledger.Entry, rules license.Rules, facts map[
 	u := Usage{
 		ReportDate: now.UTC().Format(time.DateOnly), RecordedAt: stamp(now), ARN: l.Configuration.ARN, ID: l.Configuration.ID,
 		ResourceARN: e.Resource.ARN(), ResourceType: string(e.Resource.Type()), ResourceOwnerID: account,
-		Consumed: e.Licenses, Verdict: string(e.Verdict), Estimated: e.Estimated, Revision: l.Revision,
+		Consumed: e.Licenses, Verdict: string(e.Verdict), Estimated: e.Estimated, Revision: l.Revision, Tags: "{}",
 		RuleExplanation: ledger.Usage(&l.Configuration, rules, e, catalog).Explanation.String(),
 	}
 	if e.Resource.Type() == license.EC2Host {
@@ -204,6 +205,7 @@ func usageOf(l *ledger.License, e *ledger.Entry, rules license.Rules, facts map[
 		}
 		if e.Resource.Type() != license.EC2Host {
 			u.ResourceStatus, u.InstanceType, u.ResourceName, u.HostID = string(m.State), m.Type, f.Instance.Tags["Name"], f.Instance.HostID
+			u.Tags = tagsText(f.Instance.Tags)
 		}
 	}
 	if e.Resource.Type() == license.EC2Host {
