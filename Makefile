@@ -10,8 +10,9 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 FUNCTIONS := track sweep enforce publish snapshot seal api apiread admit cfnhook
 # What compiles without the CDK and without service/ec2, and is quick to test.
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
-	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... ./shared/publish/... ./shared/snapshot/... ./shared/timeline/... ./shared/report/... ./shared/audit/... ./shared/evidence/... ./shared/telemetry/... \
-	./shared/registrar/... ./shared/api/... \
+	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... \
+	./shared/registrar/... ./shared/api/... ./shared/publish/... ./shared/snapshot/... ./shared/report/... ./shared/telemetry/... \
+	./shared/timeline/... ./shared/query/... ./shared/audit/... ./shared/evidence/... \
 	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
 	./cmd/internal/... ./cmd/licenseguard/... ./scripts/...
 CLOUD := ./shared/adapter/... ./functions/... ./cmd/licenseguard-scan
@@ -20,7 +21,7 @@ CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli scan build test test-core test-race test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
+.PHONY: help demo up cli scan sql build test test-core test-race test-sql test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -37,6 +38,10 @@ cli: ## build bin/licenseguard
 scan: ## build bin/licenseguard-scan, which counts a real account and writes nothing
 	@go build -o bin/licenseguard-scan ./cmd/licenseguard-scan
 
+# The SQL engine is C++ behind cgo; the rest of the program is built without a C compiler.
+sql: ## build bin/licenseguard-sql, which asks the reports in SQL (needs a C compiler)
+	@CGO_ENABLED=1 go build -o bin/licenseguard-sql ./cmd/licenseguard-sql
+
 build: ## build the functions for Lambda into dist/
 	@./scripts/build-functions $(FUNCTIONS)
 
@@ -48,6 +53,10 @@ test-core: ## the core and the command line: pure Go
 
 test-race: ## the core under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -short ./shared/ledger/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/publish/... ./shared/registrar/... ./shared/api/... ./shared/adapter/boltledger/...
+
+test-sql: ## the named queries on the embedded engine, against a year counted anew (needs a C compiler)
+	CGO_ENABLED=1 go vet ./cmd/licenseguard-sql
+	CGO_ENABLED=1 go test -timeout 10m ./cmd/licenseguard-sql
 
 test-cloud: ## adapters and functions; the ledger's contract on DynamoDB Local
 	go vet $(CLOUD)

@@ -1,6 +1,7 @@
 package shared_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -95,6 +96,32 @@ func TestEC2IsImportedOnce(t *testing.T) {
 		if strings.Contains(imports, "service/ec2") && path != "licenseguard/shared/adapter/ec2cloud" {
 			t.Errorf("%s imports service/ec2; only ec2cloud may", path)
 		}
+	}
+}
+
+// TestEngineIsLinkedOnce: DuckDB needs cgo and 70 MB; only the program that is named
+// after it and its tests may know it. Files for cgo are looked at, too.
+func TestEngineIsLinkedOnce(t *testing.T) {
+	t.Parallel()
+	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports ","}},{{join .TestImports ","}},{{join .XTestImports ","}}`, "licenseguard/...")
+	list.Env = append(os.Environ(), "CGO_ENABLED=1")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for _, line := range strings.Split(string(out), "\n") {
+		path, imports, _ := strings.Cut(line, " ")
+		if !strings.Contains(imports, "github.com/duckdb/") {
+			continue
+		}
+		if path != "licenseguard/cmd/licenseguard-sql" {
+			t.Errorf("%s imports DuckDB; only cmd/licenseguard-sql may", path)
+		}
+		seen = true
+	}
+	if !seen {
+		t.Error("nothing imports DuckDB; this test cannot see anything")
 	}
 }
 

@@ -3,7 +3,7 @@
 -- ? from: the first moment, in UTC; 2026-01-01
 -- ? to: the moment after the last, in UTC; 2027-01-01
 WITH span AS (
-  SELECT CAST(? AS timestamp) AS span_from, CAST(? AS timestamp) AS span_to
+  SELECT CAST(? AS timestamp) AS span_from, least(CAST(? AS timestamp), CAST(now() AS timestamp)) AS span_to
 ), commits AS (
   SELECT license_configuration_id, revision, max(name) AS name, CAST(max(recorded_at) AS timestamp) AS recorded,
     max(deployed) AS deployed, max(license_count) AS license_count, max(CASE WHEN reason = 'deleted' THEN 1 ELSE 0 END) AS ended
