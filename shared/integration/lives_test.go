@@ -51,7 +51,7 @@ func newLives(t *testing.T) *lives {
 	client := ec2.NewFromConfig(aws.Config{Region: region, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), BaseEndpoint: &moto})
 	l := &lives{t: t, ec2: client, store: store, peak: make(map[string]ledger.Totals)}
 	cloud := ec2cloud.New(client)
-	l.tracker = &track.Tracker{Store: store, Documents: store, Observer: cloud, Lineage: cloud, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	l.tracker = &track.Tracker{Store: store, Documents: store, Observer: cloud, Lineage: cloud, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: l.now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Wait: func(context.Context, time.Duration) error { return nil }}
 	images, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Owners: []string{"amazon"}})
 	l.must(err)
