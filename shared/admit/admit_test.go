@@ -257,13 +257,13 @@ func TestDoubledAndMalformed(t *testing.T) {
 	g := w.group("web", 10, 0, 10)
 	g.reconcile()
 	for _, d := range slices.Clone(w.queue) {
-		w.send(d.Body) // in the same batch, and once more later
+		w.send(d.Body) // in the next batch, and once more later
 		w.send(d.Body)
 		w.queue[len(w.queue)-1].at = w.now.Add(time.Minute)
 	}
 	w.send([]byte("{"))
 	w.send(g.hookEvent(&machine{Instance: license.Instance{ID: license.NewResourceID(account, region, "i-none")}, token: "x"}))
-	w.run(time.Hour, 100)
+	w.run(time.Hour, 10)
 	if g.launches != 10 || len(g.in(inService)) != 3 || g.abandoned != 7 || g.desired != 3 {
 		t.Errorf("launches %d, in service %d, abandoned %d, capacity %d", g.launches, len(g.in(inService)), g.abandoned, g.desired)
 	}

@@ -129,7 +129,7 @@ func TestLost(t *testing.T) {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"observe", "recorded", "commit", "look", "lower", "lowered", "answer", "answered"} {
-		for _, nth := range []int{1, 2, 5, 9} {
+		for _, nth := range []int{1, 2, 4, 9} {
 			t.Run(fmt.Sprintf("at %s %d", step, nth), func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
@@ -164,7 +164,7 @@ func TestTwoAtOnce(t *testing.T) {
 				w.run(2*time.Hour, 100)
 				serving := len(g.in(inService))
 				t.Logf("launches %d, in service %d, abandoned %d, capacity %d, ended in service %d", g.launches, serving, g.abandoned, g.desired, g.ended)
-				if serving != 10 || g.desired != 10 || g.ended != 0 || g.launches > 60+30 || len(w.stops()) > 0 || len(w.alerts(ledger.AlertSuspended)) > 0 {
+				if serving != 10 || g.desired != 10 || g.ended != 0 || g.launches != 60 || len(w.stops()) > 0 || len(w.alerts(ledger.AlertSuspended)) > 0 {
 					t.Errorf("launches %d, in service %d, abandoned %d, capacity %d, ended in service %d, stops %v", g.launches, serving, g.abandoned, g.desired, g.ended, w.stops())
 				}
 				w.truth("lic-a")

@@ -263,7 +263,8 @@ func (w *world) send(body []byte) {
 	w.queue = append(w.queue, &delivery{Message: track.Message{ID: fmt.Sprint("m-", len(w.queue), "-", w.seq), Body: body}, at: w.now})
 }
 
-func (g *group) end(m *machine) { m.lifecycle, m.State = terminating, license.Terminated }
+// end takes a machine out of the group; EC2 tells so a little later.
+func (g *group) end(m *machine) { m.lifecycle = terminating }
 
 // expire applies the hook's default to what nobody answered.
 func (g *group) expire() {
@@ -500,8 +501,8 @@ func (w *world) due() (due []*delivery) {
 func (w *world) track() {
 	var ids []string
 	for _, id := range w.ids {
-		if m := w.all[id]; m.State == license.Terminated && m.token != "" {
-			ids, m.token = append(ids, id), ""
+		if m := w.all[id]; m.lifecycle == terminating && m.token != "" {
+			ids, m.token, m.State = append(ids, id), "", license.Terminated
 		}
 	}
 	for chunk := range slices.Chunk(ids, 100) {
