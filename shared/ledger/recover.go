@@ -41,7 +41,7 @@ func (f *folder) recovered(e *Entry, m *Member, c *Claim) bool {
 // it to the host that holds it: nothing moves onto a failed host, so it only has not
 // moved yet.
 func (f *folder) replaced(e *Entry, c *Claim) bool {
-	if !c.Host.Failed() || e.Resource.Type() != license.EC2Host {
+	if !c.Host.Failed() || c.Host.ID.AWSID() != c.Instance.HostID || e.Resource.Type() != license.EC2Host {
 		return false
 	}
 	i, counted := f.find(f.consumer(c))

@@ -278,3 +278,19 @@ func TestAssociatedHostFails(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacementNotDescribedYet: while EC2 does not show the replacement itself, the
+// instance is on it all the same: the failed host's state is not taken for its own.
+func TestReplacementNotDescribedYet(t *testing.T) {
+	t.Parallel()
+	f := hosted(t, 48)
+	f.host(failing, "under-assessment")
+	f.now = f.now.Add(time.Hour)
+	f.handle(1, stateEvent(fmt.Sprintf("i-%017x", 3), "running", f.now)) // the failure is on record
+	f.now = f.now.Add(time.Minute)
+	f.handle(1, f.place(3, replacement, f.now))
+	l := f.totals("as large as the failed one, until it is told", ledger.Totals{Running: 48, Covered: 48, Hosts: 48})
+	if e, _ := l.Find(license.NewResourceID(account, region, fmt.Sprintf("i-%017x", 3))); e == nil || e.Resource.AWSID() != replacement {
+		t.Errorf("on %+v, want %s", e, replacement)
+	}
+}

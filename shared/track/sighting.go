@@ -217,7 +217,7 @@ func (t *Tracker) factsOf(s *sighting, before ledger.Facts, had bool) ledger.Fac
 	if s.inventory != nil {
 		f.Instance.Discoveries = t.finder().Discover(before.Instance.Discoveries, s.inventory, &f.Instance, s.happened)
 	}
-	if s.host.ID != "" || s.instance.HostID == "" {
+	if s.host.ID != "" || s.instance.HostID != before.Instance.HostID {
 		f.Host = s.host
 	}
 	f.Guard = ledger.GuardOf(s.instance, t.Catalog)
