@@ -437,6 +437,12 @@ func TestHostRecoveryOutOfOrder(t *testing.T) {
 			t.Errorf("the new host is assigned at %s", e.Assigned)
 		}
 	})
+	t.Run("with the state of another host it is where it says all the same", func(t *testing.T) {
+		t.Parallel()
+		w, at := carried(t, 96)
+		w.after(time.Hour).see(w.launched(1, at, on(2), func(c *ledger.Claim) { c.Host.ID, c.Host.State = hostResource(1), "under-assessment" }))
+		same(t, "both count", both(96), w.l.Totals)
+	})
 	t.Run("off a failed host to none", func(t *testing.T) {
 		t.Parallel()
 		w, _ := carried(t, 96)
