@@ -210,7 +210,7 @@ func (v *verification) gap(before, after string) {
 	case n == 1:
 		v.doubt(Finding{Kind: Missing, Day: first, Path: Path(first), Text: "the day has no manifest"})
 	case n > 1:
-		v.doubt(Finding{Kind: Missing, Day: first, Path: Path(first), Text: fmt.Sprintf("the day has no manifest, nor have the %d days after it", n-1)})
+		v.doubt(Finding{Kind: Missing, Day: first, Path: Path(first), Text: "no day from here to " + dayAfter(after, -1) + " has a manifest"})
 	}
 }
 

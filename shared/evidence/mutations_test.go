@@ -210,6 +210,12 @@ var mutations = []mutation{
 		dropDay(b, strings.TrimSuffix(strings.TrimPrefix(path, evidence.PrefixManifests), ".json"))
 		return []string{path}, "", true
 	}},
+	{"days dropped", func(r *rand.Rand, b evidencetest.Bucket, w *mutated) ([]string, string, bool) {
+		n := 1 + r.IntN(len(w.sealed)-3)
+		dropDay(b, w.sealed[n].Day)
+		dropDay(b, w.sealed[n+1].Day)
+		return []string{evidence.Path(w.sealed[n].Day)}, "", true
+	}},
 	{"head rolled back", func(r *rand.Rand, b evidencetest.Bucket, w *mutated) ([]string, string, bool) {
 		n := 1 + r.IntN(len(w.sealed)-1)
 		for _, s := range w.sealed[n:] {

@@ -31,9 +31,9 @@ func TestTheSecondVerifierAgrees(t *testing.T) {
 	if err != nil {
 		t.Skip("not run: there is no python3")
 	}
-	total := 120
+	total := 4 * len(mutations)
 	if testing.Short() {
-		total = 2 * len(mutations)
+		total = len(mutations)
 	}
 	pack, key, sealed := sealedPack(t, 4)
 	head := sealed[len(sealed)-1].Head

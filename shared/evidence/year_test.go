@@ -29,7 +29,7 @@ import (
 func TestYear(t *testing.T) {
 	days, instances, rounds := 3, 50, 1
 	if os.Getenv("LICENSEGUARD_BENCH") == "full" {
-		days, instances, rounds = 365, 5_000, 5
+		days, instances, rounds = 365, 5_000, 3
 	}
 	dir, key := t.TempDir(), evidencetest.NewKey()
 	head := sealYear(t, dir, key, days, instances)
