@@ -152,7 +152,8 @@ var mutations = []mutation{
 		return []string{path}, other, true
 	}},
 	{"files swapped", func(r *rand.Rand, b evidencetest.Bucket, _ *mutated) ([]string, string, bool) {
-		return swap(r, b, isContent)
+		named, _, ok := swap(r, b, isContent)
+		return named, "it holds the bytes of ", ok
 	}},
 	{"manifests swapped", func(r *rand.Rand, b evidencetest.Bucket, _ *mutated) ([]string, string, bool) {
 		return swap(r, b, ends(".json"))
