@@ -62,6 +62,11 @@ func (f function) allowInstances(r reach) {
 	}), instances...)
 	f.accept("Which instance is over a limit is known only when it runs. A Deny on protected ones, tag keys of ours only, and the budgets in the ledger bound it; \"managed\" and \"instances\" narrow it.",
 		r, "ec2", "instance/*")
+	for _, id := range r.instances {
+		if slices.Contains(r.regions, "*") {
+			f.accept("The instance is named; which of the account's Regions it is in is not.", r, "ec2", "instance/"+id)
+		}
+	}
 }
 
 // allowGroups lets enforce take instances out of Auto Scaling groups and lower

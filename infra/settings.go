@@ -111,6 +111,10 @@ func readSettings(context func(key string) any) (settings, error) {
 	if s.autoScaling && len(s.reach.instances) > 0 {
 		r.fail(contextAutoScaling, "a group's calls cannot be kept to listed instances; use %q, which looks at the group's tags, or leave out %q", contextManaged, contextInstances)
 	}
+	if n := len(s.reach.instances) * max(len(s.regions), 1); n > instancesAtMost {
+		r.fail(contextInstances, "%d instances in each of %d Regions are listed; a role has room for %d: give them a tag and use %q",
+			len(s.reach.instances), len(s.regions), instancesAtMost, contextManaged)
+	}
 	if len(s.accounts) > 1 && s.externalID == "" {
 		r.fail(contextExternalID, "it is needed with %d accounts: choose a text that nobody guesses, and give it to the spoke stacks, too", len(s.accounts))
 	}

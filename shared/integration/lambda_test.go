@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"licenseguard/shared/config"
 )
 
 // A function is a process of a function under the Lambda runtime API, 2018-06-01.
@@ -73,11 +75,19 @@ func (f *function) next(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", fmt.Sprintf("request-%d", f.count))
-		h.Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
+		h.Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(f.timeout()).UnixMilli()))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:"+region+":"+account+":function:"+f.name)
 		_, _ = w.Write(payload)
 	case <-r.Context().Done():
 	}
+}
+
+// timeout is the function's, as the stack sets it.
+func (f *function) timeout() time.Duration {
+	if f.name == config.FunctionSweep {
+		return 15 * time.Minute
+	}
+	return time.Minute
 }
 
 func (f *function) answer(w http.ResponseWriter, r *http.Request, failed bool) {

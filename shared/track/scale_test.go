@@ -112,7 +112,7 @@ func peak() (stop func() float64) {
 func TestScale(t *testing.T) {
 	accounts, regions, total, bound := 5, 3, 3_000, 0.0
 	if os.Getenv("LICENSEGUARD_BENCH") == "full" {
-		accounts, regions, total, bound = 50, 10, 100_000, 400
+		accounts, regions, total, bound = 50, 10, 100_000, 600
 	}
 	for _, skewed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("skewed=%v", skewed), func(t *testing.T) {

@@ -100,6 +100,11 @@ func TestOneBatchOfManyScopes(t *testing.T) {
 		t.Errorf("report %+v, described in %v; want one look in each scope", r, all.asked)
 	}
 	f.want("four instances of one id", 8)
+	all.set(four()[3], "i-00000002", license.Running, f.now)
+	if r := f.handle(1, eventIn(four()[3], "i-00000002", "running", f.now), eventIn(four()[2], oneID, "running", f.now)); len(r.Retry) > 0 {
+		t.Errorf("report %+v: what is in one Region was looked for in another", r)
+	}
+	f.want("one more", 10)
 
 	r = f.handle(1, eventIn(track.Scope{Account: "333333333333", Region: region}, oneID, "running", f.now), eventIn(track.Scope{Account: other, Region: "us-west-2"}, oneID, "running", f.now))
 	if r.Buried != 2 || !strings.Contains(f.graves.letters[0].Reason, "333333333333 is not watched") || !strings.Contains(f.graves.letters[1].Reason, "us-west-2 is not watched") {
