@@ -164,6 +164,9 @@ func newMonitoring(scope constructs.Construct, s settings, w monitored) {
 	m.watchSealing()
 	m.watchLedger(w)
 	m.watchCounting()
+	if s.fleet() {
+		m.watchAccounts()
+	}
 	if s.dashboard {
 		newDashboard(scope, w)
 	}
@@ -257,6 +260,13 @@ func (m monitor) watchLedger(w monitored) {
 	m.add(alarm{
 		chapter: "ledger-errors", what: "DynamoDB itself failed on the ledger.",
 		metrics: failed, expression: sum(len(failed)), period: 5 * minute, periods: 2,
+	})
+}
+
+func (m monitor) watchAccounts() {
+	m.add(alarm{
+		chapter: "accounts-unreachable", what: "Sweeps could not look into an account or Region: what is on record of it is kept and not confirmed.",
+		metrics: []metric{ownMetric(config.MetricUnreachable, config.FunctionSweep)}, period: hour, periods: 2,
 	})
 }
 

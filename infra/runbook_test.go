@@ -37,26 +37,29 @@ func anchor(heading string) string {
 }
 
 func TestEveryAlarmHasItsChapter(t *testing.T) {
-	hub := prevents.template(t) // it has every alarm
 	link := regexp.MustCompile(`^\S.*[.] Runbook: docs/runbook\.md#([a-z-]+)$`)
-	alarms := map[string]bool{}
-	for _, id := range hub.ofType("AWS::CloudWatch::Alarm") {
-		alarm := hub.Resources[id]
-		description, _ := alarm.at("AlarmDescription").(string)
-		match := link.FindStringSubmatch(description)
-		if match == nil {
-			t.Errorf("%s does not say where its chapter is: %q", id, description)
-			continue
-		}
-		if alarms[match[1]] {
-			t.Errorf("two alarms share the chapter %s", match[1])
-		}
-		alarms[match[1]] = true
-		if actions, _ := alarm.at("AlarmActions").([]any); len(actions) != 1 || target(actions[0]) != hub.output(config.OutputAlertTopicARN) {
-			t.Errorf("%s tells nobody", id)
+	all := map[string]bool{}
+	for _, v := range []variant{prevents, fleet} { // together they have every alarm
+		hub := v.template(t)
+		alarms := map[string]bool{}
+		for _, id := range hub.ofType("AWS::CloudWatch::Alarm") {
+			alarm := hub.Resources[id]
+			description, _ := alarm.at("AlarmDescription").(string)
+			match := link.FindStringSubmatch(description)
+			if match == nil {
+				t.Errorf("%s does not say where its chapter is: %q", id, description)
+				continue
+			}
+			if alarms[match[1]] {
+				t.Errorf("two alarms share the chapter %s", match[1])
+			}
+			alarms[match[1]], all[match[1]] = true, true
+			if actions, _ := alarm.at("AlarmActions").([]any); len(actions) != 1 || target(actions[0]) != hub.output(config.OutputAlertTopicARN) {
+				t.Errorf("%s tells nobody", id)
+			}
 		}
 	}
-	if diff := cmp.Diff(sortedKeys(chapters(t)), sortedKeys(alarms)); diff != "" {
+	if diff := cmp.Diff(sortedKeys(chapters(t)), sortedKeys(all)); diff != "" {
 		t.Errorf("(-chapters +alarms):\n%s", diff)
 	}
 }
@@ -110,8 +113,8 @@ func TestRunbookReadsOutputsThatExist(t *testing.T) {
 // Each alarm watches a metric that somebody sends: ours by name, AWS's by
 // namespace.
 func TestAlarmsWatchMetricsOfOurs(t *testing.T) {
-	hub := hub(t)
-	ours := []string{config.MetricSuccess, config.MetricDrift, config.MetricStopsRefused, config.MetricEventAge}
+	hub := fleet.template(t)
+	ours := []string{config.MetricUnreachable, config.MetricSuccess, config.MetricDrift, config.MetricStopsRefused, config.MetricEventAge}
 	seen := map[string]bool{}
 	for _, id := range hub.ofType("AWS::CloudWatch::Alarm") {
 		alarm := hub.Resources[id]

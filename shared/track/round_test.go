@@ -135,7 +135,7 @@ func TestAScopeThatFailsOrHangsDelaysNobody(t *testing.T) {
 	for _, s := range four() {
 		delete(f.all.instances[s], oneID)
 	}
-	f.round.Timeout = 20 * time.Millisecond
+	f.round.Timeout = 2 * time.Second
 	f.now = f.now.Add(time.Hour)
 	since := f.now
 	results, left := f.run("two of them do not answer", t.Context(), 0, 1, 2, 3)
@@ -177,9 +177,9 @@ func TestARunThatEndsInAScopeLeavesItsTurn(t *testing.T) {
 	f.run("the first run", t.Context(), 0, 1, 2, 3)
 	f.all.hang[four()[1]] = true
 	f.now = f.now.Add(time.Hour)
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
-	f.round.Margin = 40 * time.Millisecond
+	f.round.Margin = 2 * time.Second
 	results, left := f.run("a large one", short, 0, 1)
 	if len(results) != 1 || left != 3 {
 		t.Errorf("%d swept, %d left; want 1 and 3", len(results), left)
