@@ -141,24 +141,22 @@ func explainUnheld(ctx context.Context, store opened, named func(license.Resourc
 	}
 	fmt.Fprintf(out, "No license holds %s.\n", telemetry.Clean(text, 400))
 	known := false
-	for _, account := range accounts {
-		err := store.EachFacts(ctx, account, region, func(f ledger.Facts) error {
-			if named(f.Instance.ID) {
-				known = true
-				fmt.Fprintf(out, "It is on record: %s.\nNone of the %s applies to it by image %s, by its tags, or otherwise; licenseguard license show tells what one applies to.\n",
-					machineOf(&f.Instance), plural(licenses, "license", "licenses"), cmp.Or(f.Instance.ImageID, "(unknown)"))
-				for _, d := range f.Instance.Discoveries {
-					fmt.Fprintf(out, "  %s\n", telemetry.Clean(d.ConfigurationID+": "+d.String(), 600))
-				}
-				for _, step := range f.Instance.Lineage() {
-					fmt.Fprintf(out, "  %s\n", telemetry.Clean(step, 400))
-				}
+	err = eachOnRecord(ctx, store, accounts, region, func(f ledger.Facts) error {
+		if named(f.Instance.ID) {
+			known = true
+			fmt.Fprintf(out, "It is on record: %s.\nNone of the %s applies to it by image %s, by its tags, or otherwise; licenseguard license show tells what one applies to.\n",
+				machineOf(&f.Instance), plural(licenses, "license", "licenses"), cmp.Or(f.Instance.ImageID, "(unknown)"))
+			for _, d := range f.Instance.Discoveries {
+				fmt.Fprintf(out, "  %s\n", telemetry.Clean(d.ConfigurationID+": "+d.String(), 600))
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			for _, step := range f.Instance.Lineage() {
+				fmt.Fprintf(out, "  %s\n", telemetry.Clean(step, 400))
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if !known {
 		fmt.Fprintln(out, "It is not on record either: no event and no sweep told of it.")

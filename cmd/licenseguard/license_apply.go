@@ -194,9 +194,9 @@ func (d *decider) onStack(ctx context.Context, file string, data []byte, work fu
 	if err != nil {
 		return fmt.Errorf("find out which accounts are watched: %w", err)
 	}
-	var list string
+	var list, regions string
 	if deployed.Environment != nil {
-		list = deployed.Environment.Variables[config.EnvAccounts]
+		list, regions = deployed.Environment.Variables[config.EnvAccounts], deployed.Environment.Variables[config.EnvRegions]
 	}
 	accounts, err := config.ParseAccounts(list)
 	if err != nil {
@@ -204,5 +204,10 @@ func (d *decider) onStack(ctx context.Context, file string, data []byte, work fu
 	}
 	w := workbench{drain: desk.drain, applier: applier{by: desk.By + ", file " + filepath.Base(file),
 		Registrar: registrarOf(desk.store, c.stack.Account, c.stack.Region, accounts)}}
+	if regions != "" {
+		if w.Regions, err = config.ParseRegions(regions); err != nil {
+			return fmt.Errorf("function %s: %s: %w", function, config.EnvRegions, err)
+		}
+	}
 	return w.with(file, data, work)
 }

@@ -223,14 +223,9 @@ func worldOf(ctx context.Context, store ledger.Store, accounts []string, region 
 	if w.Origins, err = track.Origins(ctx, store, func(string, error) {}); err != nil {
 		return w, err
 	}
-	for _, account := range accounts {
-		err := store.EachFacts(ctx, account, region, func(f ledger.Facts) error {
-			w.Facts = append(w.Facts, f)
-			return nil
-		})
-		if err != nil {
-			return w, err
-		}
-	}
-	return w, nil
+	err = eachOnRecord(ctx, store, accounts, region, func(f ledger.Facts) error {
+		w.Facts = append(w.Facts, f)
+		return nil
+	})
+	return w, err
 }

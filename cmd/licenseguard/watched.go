@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"licenseguard/shared/ledger"
+	"licenseguard/shared/track"
 )
 
 // The account and Region of a ledger in a folder in which nothing is yet.
@@ -48,4 +49,26 @@ func watched(ctx context.Context, store ledger.Store) (owner string, accounts []
 		found[owner] = true
 	}
 	return owner, slices.Sorted(maps.Keys(found)), region, nil
+}
+
+// eachOnRecord calls each for what is on record: of the accounts in the ledger's own Region,
+// and of every account and Region that a sweep has seen.
+func eachOnRecord(ctx context.Context, store ledger.Store, accounts []string, region string, each func(ledger.Facts) error) error {
+	watches, err := track.Watches(ctx, store)
+	if err != nil {
+		return err
+	}
+	scopes := make(map[track.Scope]bool)
+	for _, account := range accounts {
+		scopes[track.Scope{Account: account, Region: region}] = true
+	}
+	for i := range watches {
+		scopes[watches[i].Scope()] = true
+	}
+	for s := range scopes {
+		if err := store.EachFacts(ctx, s.Account, s.Region, each); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -45,6 +45,7 @@ type account struct {
 	update        lambdatypes.LastUpdateStatus
 	source        string // state of the mappings
 	rule          eventbridgetypes.RuleState
+	hubRule       eventbridgetypes.RuleState
 	dead          map[string]string // messages by queue
 	swept         time.Time
 	visible       time.Time // when CloudWatch shows it
@@ -63,6 +64,7 @@ func healthy() *account {
 		update:        lambdatypes.LastUpdateStatusSuccessful,
 		source:        "Enabled",
 		rule:          eventbridgetypes.RuleStateEnabled,
+		hubRule:       eventbridgetypes.RuleStateEnabled,
 		swept:         start.Add(-time.Hour),
 		now:           start,
 		watches: []track.Watch{{Account: "123456789012", Region: "us-east-1", Complete: start.Add(-time.Hour), Instances: 5, Drift: track.Drift{Started: 2, Changed: 1}},
@@ -116,11 +118,19 @@ func (a *account) ListEventSourceMappings(context.Context, *lambda.ListEventSour
 func (a *account) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
 	return &cloudformation.ListStackResourcesOutput{StackResourceSummaries: []cloudformationtypes.StackResourceSummary{
 		{ResourceType: aws.String("AWS::Events::Rule"), PhysicalResourceId: aws.String("tick")},
+		{ResourceType: aws.String("AWS::Events::Rule"), PhysicalResourceId: aws.String("licenseguard-hub|state")},
 	}}, a.err
 }
 
-func (a *account) DescribeRule(context.Context, *eventbridge.DescribeRuleInput, ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error) {
-	return &eventbridge.DescribeRuleOutput{State: a.rule}, a.err
+func (a *account) DescribeRule(_ context.Context, in *eventbridge.DescribeRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeRuleOutput, error) {
+	if (*in.Name == "state") != (aws.ToString(in.EventBusName) == "licenseguard-hub") || strings.Contains(*in.Name, "|") {
+		return nil, errors.New("ResourceNotFoundException")
+	}
+	out := &eventbridge.DescribeRuleOutput{State: a.rule}
+	if *in.Name == "state" {
+		out.State = a.hubRule
+	}
+	return out, a.err
 }
 
 func (a *account) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
@@ -189,20 +199,21 @@ func TestWhatIsMissing(t *testing.T) {
 		do          string
 		lines       int
 	}{
-		"mail not confirmed": {func(a *account) { a.subscriptions = append(a.subscriptions, "PendingConfirmation") }, "alerts", "not confirmed: ops@example.com", "open the link", 1},
-		"nobody subscribed":  {func(a *account) { a.subscriptions = nil }, "alerts", "nobody", "emails=", 1},
-		"trail elsewhere":    {func(a *account) { a.trail.IsMultiRegionTrail = nil }, "CloudTrail", "no trail covers us-east-1", "make a trail", 1},
-		"trail stopped":      {func(a *account) { a.logging = false }, "CloudTrail", "all does not log", "start-logging", 1},
-		"reads only":         {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeReadOnly, true) }, "CloudTrail", "no write management events", "make a trail", 1},
-		"data events only":   {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeAll, false) }, "CloudTrail", "no write", "make a trail", 1},
-		"advanced, data":     {func(a *account) { a.selectors = advanced("eventCategory", "Data") }, "CloudTrail", "no write", "make a trail", 1},
-		"advanced, reads":    {func(a *account) { a.selectors = advanced("eventCategory", "Management", "readOnly", "true") }, "CloudTrail", "no write", "make a trail", 1},
-		"functions failed":   {func(a *account) { a.state = lambdatypes.StateFailed }, "functions", "Function is Failed", "deploy", 8},
-		"update failed":      {func(a *account) { a.update = lambdatypes.LastUpdateStatusFailed }, "functions", "was not updated", "deploy", 8},
-		"mapping disabled":   {func(a *account) { a.source = "Disabled" }, "functions", "does not read arn:aws:sqs", "--enabled --uuid uuid-1", 8},
-		"tick disabled":      {func(a *account) { a.rule = eventbridgetypes.RuleStateDisabled }, "event rules", "tick", "enable-rule", 1},
-		"dead letters":       {func(a *account) { a.dead = map[string]string{config.OutputAlertDLQURL: "3"} }, "dead letters", "the alert queue holds 3", "runbook.md#alert-dead-letters", 1},
-		"no sweep for a day": {func(a *account) { a.swept = start.AddDate(0, 0, -1) }, "sweep", "no success in the last 3h", "licenseguard sweep", 1},
+		"mail not confirmed":  {func(a *account) { a.subscriptions = append(a.subscriptions, "PendingConfirmation") }, "alerts", "not confirmed: ops@example.com", "open the link", 1},
+		"nobody subscribed":   {func(a *account) { a.subscriptions = nil }, "alerts", "nobody", "emails=", 1},
+		"trail elsewhere":     {func(a *account) { a.trail.IsMultiRegionTrail = nil }, "CloudTrail", "no trail covers us-east-1", "make a trail", 1},
+		"trail stopped":       {func(a *account) { a.logging = false }, "CloudTrail", "all does not log", "start-logging", 1},
+		"reads only":          {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeReadOnly, true) }, "CloudTrail", "no write management events", "make a trail", 1},
+		"data events only":    {func(a *account) { a.selectors = simple(cloudtrailtypes.ReadWriteTypeAll, false) }, "CloudTrail", "no write", "make a trail", 1},
+		"advanced, data":      {func(a *account) { a.selectors = advanced("eventCategory", "Data") }, "CloudTrail", "no write", "make a trail", 1},
+		"advanced, reads":     {func(a *account) { a.selectors = advanced("eventCategory", "Management", "readOnly", "true") }, "CloudTrail", "no write", "make a trail", 1},
+		"functions failed":    {func(a *account) { a.state = lambdatypes.StateFailed }, "functions", "Function is Failed", "deploy", 8},
+		"update failed":       {func(a *account) { a.update = lambdatypes.LastUpdateStatusFailed }, "functions", "was not updated", "deploy", 8},
+		"mapping disabled":    {func(a *account) { a.source = "Disabled" }, "functions", "does not read arn:aws:sqs", "--enabled --uuid uuid-1", 8},
+		"tick disabled":       {func(a *account) { a.rule = eventbridgetypes.RuleStateDisabled }, "event rules", "tick", "enable-rule", 1},
+		"hub's rule disabled": {func(a *account) { a.hubRule = eventbridgetypes.RuleStateDisabled }, "event rules", "state", "--name state --event-bus-name licenseguard-hub", 1},
+		"dead letters":        {func(a *account) { a.dead = map[string]string{config.OutputAlertDLQURL: "3"} }, "dead letters", "the alert queue holds 3", "runbook.md#alert-dead-letters", 1},
+		"no sweep for a day":  {func(a *account) { a.swept = start.AddDate(0, 0, -1) }, "sweep", "no success in the last 3h", "licenseguard sweep", 1},
 		"an account is closed": {func(a *account) { a.watches[1].Failing, a.watches[1].Error = start, "take the role: no" }, "accounts",
 			"222222222222 in eu-west-1 is not seen since 2026-03-02 08:00 UTC: take the role: no", "docs/accounts.md", 1},
 		"an account has left": {func(a *account) { a.watches[1].Complete = start.AddDate(0, 0, -2) }, "accounts", "not seen since 2026-02-28 09:00 UTC: it is swept no more", "docs/accounts.md", 1},

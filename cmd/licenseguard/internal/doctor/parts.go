@@ -89,12 +89,16 @@ func rules(ctx context.Context, stack cloudformation.ListStackResourcesAPIClient
 	}
 	var found []Finding
 	for _, name := range names {
-		rule, err := api.DescribeRule(ctx, &eventbridge.DescribeRuleInput{Name: &name})
+		in, flags := &eventbridge.DescribeRuleInput{Name: &name}, "--name "+name
+		if bus, own, ok := strings.Cut(name, "|"); ok { // as CloudFormation names a rule that is not on the default bus
+			in, flags = &eventbridge.DescribeRuleInput{Name: &own, EventBusName: &bus}, "--name "+own+" --event-bus-name "+bus
+		}
+		rule, err := api.DescribeRule(ctx, in)
 		switch {
 		case err != nil:
 			found = append(found, unknown(check, err))
 		case rule.State == eventbridgetypes.RuleStateDisabled:
-			found = append(found, lacking(check, fmt.Sprintf("%s (%s) is disabled", name, aws.ToString(rule.Description)), "aws events enable-rule --name "+name))
+			found = append(found, lacking(check, fmt.Sprintf("%s (%s) is disabled", name, aws.ToString(rule.Description)), "aws events enable-rule "+flags))
 		}
 	}
 	if len(found) == 0 {
