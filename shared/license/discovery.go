@@ -2,6 +2,7 @@ package license
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,13 +41,20 @@ func (in *Instance) Discovery(configurationID string) (Discovery, bool) {
 
 // discovered returns the discovery by which a configuration applies to a resource:
 // by a product that it has, and, once the software is found no more, only if the
-// configuration keeps what it found (DisassociateWhenNotFound is false).
+// configuration keeps what it found (DisassociateWhenNotFound is false). What was found
+// by a product of the inventory that was edited since is held until the next look: else
+// a corrected name would release everything for an hour.
 func (c *Configuration) discovered(in *Instance) (Discovery, bool) {
 	d, ok := in.Discovery(c.ID)
-	if !ok || !c.hasProduct(d.Product) || !d.Lost.IsZero() && c.DisassociateWhenNotFound {
+	if !ok {
 		return Discovery{}, false
 	}
-	return d, true
+	lost := !d.Lost.IsZero()
+	if c.hasProduct(d.Product) {
+		return d, !lost || !c.DisassociateWhenNotFound
+	}
+	edited := strings.HasPrefix(d.Product, SSMManaged+":") && slices.ContainsFunc(c.Products, func(p Product) bool { return p.ResourceType == SSMManaged })
+	return d, edited && !lost
 }
 
 func (c *Configuration) hasProduct(text string) bool {

@@ -274,7 +274,7 @@ func (f *Finder) discover(c *Configuration, before Discovery, inv *Inventory, in
 		captured = inv.Captured[PartMachine]
 	}
 	switch {
-	case had && captured.Before(before.Captured):
+	case had && captured.Before(before.Captured) && c.hasProduct(before.Product):
 		return before // an older look than the one that is known
 	case best.text != "":
 		d := Discovery{ConfigurationID: c.ID, Product: best.text, What: found.What, Found: now, Captured: captured}
@@ -288,6 +288,9 @@ func (f *Finder) discover(c *Configuration, before Discovery, inv *Inventory, in
 	case !known || !had || !before.Lost.IsZero():
 		return before
 	default:
+		if !c.hasProduct(before.Product) {
+			why = "the product was changed or removed"
+		}
 		before.Lost, before.Why, before.Captured = now, why, captured
 		return before
 	}

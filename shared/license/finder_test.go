@@ -145,6 +145,31 @@ func TestDiscover(t *testing.T) {
 	}
 }
 
+// TestEditedProduct: what was found by a product that was edited is held, until a look
+// finds it by the new one, or not.
+func TestEditedProduct(t *testing.T) {
+	t.Parallel()
+	old := byFilters(filterOf("Application Name", Equals, "Agent"))
+	before := []Discovery{{ConfigurationID: "lic-a", Product: old.String(), What: "Agent", Found: captured, Captured: captured}}
+	in := Instance{ID: NewResourceID("123456789012", "us-east-1", "mi-0123456789abcdef0")}
+	inv := &Inventory{Captured: map[InventoryPart]time.Time{PartApplications: captured}, Applications: []Application{{Name: "Agent"}}}
+	for name, tt := range map[string]struct {
+		product string
+		held    bool
+		why     string
+	}{"finds it": {"Agent", true, ""}, "does not": {"Server", false, "the product was changed or removed"}} {
+		c := Configuration{ID: "lic-a", Products: []Product{byFilters(filterOf("Application Name", BeginsWith, tt.product))}}
+		in.Discoveries = before
+		if len(Associate([]Configuration{c}, in, nil, captured)) != 1 {
+			t.Errorf("%s: not held until the next look", name)
+		}
+		in.Discoveries = NewFinder([]Configuration{c}).Discover(before, inv, &in, captured.Add(time.Hour))
+		if d := in.Discoveries[0]; d.Why != tt.why || !d.Found.Equal(captured) || len(Associate([]Configuration{c}, in, nil, captured)) == 1 != tt.held {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}
+
 func TestDiscoverKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	database := Configuration{ID: "lic-db", Products: []Product{{ResourceType: RDS, Filters: []ProductFilter{filterOf(FilterEngineEdition, Equals, "oracle-ee")}}}}
