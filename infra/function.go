@@ -110,16 +110,10 @@ func (f function) acceptWildcard(reason string, finding any) {
 	}), jsii.Bool(true))
 }
 
-// allowDescribe lets the function look at EC2 and RDS.
+// allowDescribe lets the function look at EC2, RDS and what Systems Manager knows.
 func (f function) allowDescribe(actions ...string) {
 	f.allow("Observe", actions, "*")
-	f.acceptWildcard("The Describe actions of EC2 know no resources: \"*\" is the only one that AWS accepts; a listing of RDS is of all databases.", "Resource::*")
-}
-
-// allowInventory lets the function read what Systems Manager knows of machines.
-func (f function) allowInventory() {
-	f.allow("Inventory", []string{"ssm:DescribeInstanceInformation", "ssm:GetInventory"}, "*")
-	f.acceptWildcard("Both list what an account and Region has, and know no narrower resource than all of it.", "Resource::*")
+	f.acceptWildcard("The Describe actions of EC2 and Systems Manager's inventory know no resources: \"*\" is the only one that AWS accepts; a listing of RDS is of all databases.", "Resource::*")
 }
 
 // consume delivers the queue's messages to the function. A message that fails is

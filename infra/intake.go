@@ -58,7 +58,6 @@ func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEvent
 	l.allow(track, slices.Concat(ledgerReads, ledgerWrites)...)
 	l.allowDue(track)
 	track.allowDescribe(observing...)
-	track.allowInventory()
 	track.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	// One Describe per batch is what carries a burst; see the API limits of EC2.
 	track.consume("Intake", queue, queueBatch{size: 100, window: s.window, concurrency: s.concurrency})
@@ -69,7 +68,6 @@ func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEvent
 	})
 	l.allow(sweep, slices.Concat(ledgerReads, ledgerWrites)...)
 	sweep.allowDescribe(observing...)
-	sweep.allowInventory()
 	sweep.allowSpokes(s, config.SpokeObserveRole)
 	rate, memory := "rate(1 hour)", functionMemoryMB
 	if s.fleet() { // a run goes on where the one before it ended, and each swept scope rests for an hour
@@ -83,7 +81,7 @@ func newIntake(scope constructs.Construct, s settings, hubBus awsevents.CfnEvent
 // observing are the calls that tell what runs. The options of databases are asked for
 // only where a license looks for packs.
 var observing = []string{"ec2:DescribeInstances", "ec2:DescribeHosts", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetImageAncestry",
-	"rds:DescribeDBInstances", "rds:DescribeOptionGroups"}
+	"rds:DescribeDBInstances", "rds:DescribeOptionGroups", "ssm:DescribeInstanceInformation", "ssm:GetInventory"}
 
 // fleetSweepMemoryMB gives the sweep of many accounts one whole processor: decoding
 // EC2's answers is what it does most.

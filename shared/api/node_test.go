@@ -37,7 +37,7 @@ func TestManagedNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(time.Minute)
-	tracker := &track.Tracker{Store: w.store, Observer: registrar.OnRecord{Store: w.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Region: region,
+	tracker := &track.Tracker{Store: w.store, Observer: registrar.OnRecord{Store: w.store}, Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
 		Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler)}
 	if err := tracker.Reassociate(t.Context()); err != nil {
 		t.Fatal(err)
