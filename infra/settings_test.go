@@ -123,7 +123,7 @@ func TestEverySettingIsDocumented(t *testing.T) {
 	}
 	table, _, _ := strings.Cut(string(text), "\n## ")
 	documented := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(table, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|").FindAllStringSubmatch(table, -1) {
 		documented[row[1]] = true
 	}
 	if diff := cmp.Diff(sortedKeys(asked), sortedKeys(documented)); diff != "" {
