@@ -198,7 +198,9 @@ func (t *table) added(v *int64) {
 func (t *table) int(v *int) {
 	n := int64(*v)
 	t.number(&n)
-	*v = int(n)
+	if t.reading { // what is written may be read by others meanwhile
+		*v = int(n)
+	}
 }
 
 func (t *table) bool(v *bool) {
@@ -207,7 +209,9 @@ func (t *table) bool(v *bool) {
 		n = 1
 	}
 	t.number(&n)
-	*v = n == 1
+	if t.reading {
+		*v = n == 1
+	}
 }
 
 // list writes the length of a list whose rows are in another table, or makes
