@@ -108,8 +108,8 @@ func (s *Sealer) resume(ctx context.Context, key PublicKey) (*chain, error) {
 	}
 	var days []string
 	for _, k := range keys {
-		if day, ok := strings.CutSuffix(path.Base(k), extSignature); ok && slices.Contains(keys, Path(day)) {
-			days = append(days, day)
+		if day, ok := strings.CutSuffix(path.Base(k), extSignature); ok {
+			days = append(days, day) // a signature without its manifest is no crash of ours: reading it fails below
 		}
 	}
 	slices.Sort(days)
