@@ -158,11 +158,28 @@ func TestRulesLetEveryHintIn(t *testing.T) {
 		"aws.ec2 AWS API Call via CloudTrail", "aws.ec2 EC2 AMI State Change",
 		"aws.ec2 EC2 Instance State-change Notification", "aws.ec2 EC2 Spot Instance Interruption Warning",
 		"aws.rds RDS DB Instance Event",
-		"aws.ssm EC2 State Manager Instance Association State Change",
+		"aws.ssm EC2 State Manager Instance Association State Change", "aws.ssm Inventory Resource State Change",
+		"aws.ssm SSM Managed Instance Deregistration", "aws.ssm SSM Managed Instance Registration",
 		"rate(1 minute)",
 	}
 	if diff := cmp.Diff(want, sortedKeys(got)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestInventoryObjects: objects are events only of the bucket that is named, and only
+// those of types that are read.
+func TestInventoryObjects(t *testing.T) {
+	t.Parallel()
+	if got := inventoryHints(settings{}); got != nil {
+		t.Errorf("without a bucket: %+v", got)
+	}
+	got, err := json.Marshal(inventoryHints(settings{inventoryBucket: "inventory-123456789012"})[0].pattern)
+	want := `{"detail":{"bucket":{"name":["inventory-123456789012"]},"object":{"key":[{"wildcard":"*AWS:Application/accountid=*"},` +
+		`{"wildcard":"*AWS:InstanceInformation/accountid=*"},{"wildcard":"*AWS:InstanceDetailedInformation/accountid=*"},{"wildcard":"*AWS:Tag/accountid=*"}]}},` +
+		`"detail-type":["Object Created"],"source":["aws.s3"]}`
+	if string(got) != want || err != nil {
+		t.Errorf("got\n%s, want\n%s (%v)", got, want, err)
 	}
 }
 

@@ -65,6 +65,8 @@ func TestSettingsRefuse(t *testing.T) {
 		{"stackhook in words", contextStackHook, "true", "none of off, warn and fail"},
 		{"lock by typing error", contextLock, "complience", "governance nor compliance"},
 		{"no days to lock", contextLockDays, "0", "from 1 to 36500"},
+		{"inventory bucket with a wildcard", contextInventory, "inventory-*", "the name of a bucket"},
+		{"inventory bucket as an ARN", contextInventory, "arn:aws:s3:::inventory", "the name of a bucket"},
 		{"emails as a map", contextEmails, map[string]any{}, "neither a list"},
 	}
 	for _, tt := range tests {

@@ -50,6 +50,18 @@ func TestAssociateByProduct(t *testing.T) {
 	}
 }
 
+func TestDiscoveryInWords(t *testing.T) {
+	t.Parallel()
+	d := Discovery{What: "SQL Server 2019 15.0", Found: time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)}
+	if got, want := d.String(), "found SQL Server 2019 15.0, since 2026-11-20 08:00:00 UTC"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	d.Lost, d.Why = d.Found.Add(time.Hour), "uninstalled"
+	if got, want := d.String(), "found SQL Server 2019 15.0, since 2026-11-20 08:00:00 UTC; not found since 2026-11-20 09:00:00 UTC: uninstalled"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestResourceTypes(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]struct {

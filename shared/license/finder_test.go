@@ -57,6 +57,7 @@ func TestDiscovers(t *testing.T) {
 		{"another platform", byFilters(name, filterOf("Platform Type", Equals, "Linux")), server(), node, false, true, "platform type Windows is outside the filter"},
 		{"platform not read", byFilters(name, filterOf("Platform Type", Equals, "Linux")), hostile(Application{Name: sql}), node, false, false, ""},
 		{"software not read", byFilters(name), &Inventory{}, node, false, false, ""},
+		{"more listed than held, not among it", byFilters(name), &Inventory{Captured: server().Captured, Cut: true}, node, false, false, "uninstalled"},
 		{"software not read, excluded anyway", byFilters(name, filterOf("AccountId", NotEquals, "123456789012")), &Inventory{}, node, false, true, "account 123456789012 is excluded"},
 		{"another account excluded", byFilters(name, filterOf("AccountId", NotEquals, "999999999999")), server(), node, true, true, sql},
 		{"tag excluded", byFilters(name, filterOf("Tag:Environment", NotEquals, "dev", "prod")), server(), node, false, true, "tag Environment=prod is excluded"},

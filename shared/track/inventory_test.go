@@ -290,6 +290,22 @@ func TestInventoryNotRead(t *testing.T) {
 	f.want("older than what is known", 12)
 }
 
+// TestClockAhead: a machine whose clock was ahead is not believed for ever.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	f, c := inventoried(t, true)
+	c.tells(f, nodeID, "15.0")
+	inv := c.told[nodeID]
+	inv.Captured = map[license.InventoryPart]time.Time{license.PartApplications: f.now.Add(1000 * time.Hour), license.PartGuest: f.now}
+	c.told[nodeID] = inv
+	f.handle(1, listedEvent(nodeID, f.now))
+	f.want("installed in the future", 8)
+	f.now = f.now.Add(time.Hour)
+	c.tells(f, nodeID, "")
+	f.handle(1, listedEvent(nodeID, f.now))
+	f.want("uninstalled now", 0)
+}
+
 const another = "i-0bbbbbbbbbbbbbbb1"
 
 // TestNodesComeAndGo: by their own events.
