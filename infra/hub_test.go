@@ -419,16 +419,22 @@ func TestReportTables(t *testing.T) {
 		table := hub.Resources[id]
 		name := table.at("TableInput.Name").(string)
 		got[name] = table.at("TableInput.StorageDescriptor.Columns")
-		check(t, table, map[string]string{"TableInput.PartitionKeys": `[{"Name":"dt","Type":"string"}]`})
+		keys, folders := `[{"Name":"dt","Type":"string"}]`, "dt=${dt}/"
+		if name == "history" {
+			keys = `[{"Name":"dt","Type":"string"},{"Name":"account","Type":"string"},{"Name":"aws_region","Type":"string"}]`
+			folders = "dt=${dt}/account=${account}/aws_region=${aws_region}/"
+		}
+		check(t, table, map[string]string{"TableInput.PartitionKeys": keys})
 		// These keys hold dots themselves, so they are no paths.
 		parameters, _ := table.at("TableInput.Parameters").(map[string]any)
 		location := compact(parameters["storage.location.template"])
-		if parameters["projection.enabled"] != "true" || !strings.Contains(location, "/"+name+"/dt=${dt}/") {
+		if parameters["projection.enabled"] != "true" || !strings.Contains(location, "/"+name+"/"+folders) {
 			t.Errorf("%s: partitions are not found: %v", name, parameters)
 		}
 	}
 	want := map[string]any{
 		"changes":   jsonColumns(t, publish.Row{LicenseCount: new(int64)}),
+		"history":   parquetColumns(t, publish.Row{}),
 		"positions": parquetColumns(t, snapshot.Position{}),
 		"usage":     parquetColumns(t, snapshot.Usage{}),
 	}

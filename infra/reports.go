@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsathena"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsglue"
@@ -51,7 +53,7 @@ func newReports(scope constructs.Construct, s settings) reports {
 		},
 	})
 	for _, t := range query.Tables() {
-		addTable(scope, t, bucket, database)
+		addTable(scope, s, t, bucket, database)
 	}
 	workGroup := newWorkGroup(scope, bucket)
 	addNamedQueries(scope, workGroup, database)
@@ -140,22 +142,14 @@ func formatOf(t query.Table) format {
 
 // addTable makes a table. Its partitions are computed from the query, not stored:
 // no crawler has to find a new day first.
-func addTable(scope constructs.Construct, t query.Table, bucket awss3.Bucket, database awsglue.CfnDatabase) {
+func addTable(scope constructs.Construct, s settings, t query.Table, bucket awss3.Bucket, database awsglue.CfnDatabase) {
 	location, format := jsii.String("s3://"+*bucket.BucketName()+"/"+t.Prefix), formatOf(t)
 	awsglue.NewCfnTable(scope, jsii.String(title(t.Name)), &awsglue.CfnTableProps{
 		CatalogId:    awscdk.Aws_ACCOUNT_ID(),
 		DatabaseName: database.Ref(),
 		TableInput: &awsglue.CfnTable_TableInputProperty{
 			Name: jsii.String(t.Name), Description: jsii.String(t.Description), TableType: jsii.String("EXTERNAL_TABLE"),
-			PartitionKeys: list(&awsglue.CfnTable_ColumnProperty{Name: jsii.String(config.DatePartition), Type: jsii.String("string")}),
-			Parameters: map[string]any{
-				"classification":            string(t.Format),
-				"projection.enabled":        "true",
-				"projection.dt.type":        "date",
-				"projection.dt.format":      datePartitionFormat,
-				"projection.dt.range":       datePartitionRangeFrom,
-				"storage.location.template": *location + config.DatePartition + "=${" + config.DatePartition + "}/",
-			},
+			PartitionKeys: partitionKeys(t), Parameters: projection(s, t, *location),
 			StorageDescriptor: &awsglue.CfnTable_StorageDescriptorProperty{
 				Location: location, Columns: glueColumns(t.Columns),
 				InputFormat: jsii.String(format.input), OutputFormat: jsii.String(format.output),
@@ -163,6 +157,36 @@ func addTable(scope constructs.Construct, t query.Table, bucket awss3.Bucket, da
 			},
 		},
 	})
+}
+
+func partitionKeys(t query.Table) *[]*awsglue.CfnTable_ColumnProperty {
+	var keys []query.Column
+	for _, name := range t.Partitions {
+		keys = append(keys, query.Column{Name: name, Kind: "string"})
+	}
+	return glueColumns(keys)
+}
+
+// projection says which partitions there are. Rows of accounts and Regions that are not
+// named here lie in "other", so that none is unseen.
+func projection(s settings, t query.Table, location string) map[string]any {
+	accounts := s.accounts
+	if len(accounts) == 0 {
+		accounts = []string{*awscdk.Aws_ACCOUNT_ID()}
+	}
+	values := map[string]string{config.AccountPartition: strings.Join(accounts, ","), config.RegionPartition: *awscdk.Aws_REGION()}
+	template := location
+	out := map[string]any{"classification": string(t.Format), "projection.enabled": "true"}
+	for _, name := range t.Partitions {
+		template += name + "=${" + name + "}/"
+		if name == config.DatePartition {
+			out["projection.dt.type"], out["projection.dt.format"], out["projection.dt.range"] = "date", datePartitionFormat, datePartitionRangeFrom
+			continue
+		}
+		out["projection."+name+".type"], out["projection."+name+".values"] = "enum", values[name]+","+config.PartitionOther
+	}
+	out["storage.location.template"] = template
+	return out
 }
 
 func newWorkGroup(scope constructs.Construct, bucket awss3.Bucket) awsathena.CfnWorkGroup {

@@ -23,7 +23,7 @@ func rootCommand() *cobra.Command {
 		Short: "ask the reports in SQL, without AWS",
 		Long: `Ask the reports in SQL, without AWS: the named queries of Athena, and any other SELECT, on the files of a report
 bucket. The folder is what make demo leaves, or what aws s3 sync s3://REPORT-BUCKET reports brings.
-Files are only read, nothing leaves the machine.
+Only compact writes files, and nothing leaves the machine.
 Exit codes: 0 done; 1 failed; 2 the command, the query or the folder is wrong.`,
 		Example: `  licenseguard-sql ls
   licenseguard-sql run positions-now
@@ -39,7 +39,7 @@ Exit codes: 0 done; 1 failed; 2 the command, the query or the folder is wrong.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return badInput("%w; see %s --help", err, c.CommandPath()) })
-	root.AddCommand(listCommand(), runCommand(), queryCommand())
+	root.AddCommand(listCommand(), runCommand(), queryCommand(), compactCommand())
 	return root
 }
 
@@ -83,6 +83,7 @@ func (a *asking) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&a.csv, "csv", false, "print CSV")
 	c.Flags().StringVar(&a.now, "now", "", "what counts as now, as 2026-11-20T12:00:00Z (default: the newest snapshot)")
 	c.Flags().StringVar(&a.memory, "memory", "1GB", "the most memory that the engine takes")
+	c.Flags().BoolVar(&a.compacted, "compacted", false, "read the days of the change log that compact has done from history/")
 	c.MarkFlagsMutuallyExclusive("json", "csv")
 }
 

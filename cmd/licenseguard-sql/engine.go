@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"licenseguard/shared/config"
 	"licenseguard/shared/query"
 )
 
@@ -23,6 +25,8 @@ type options struct {
 	reports string // folder with a folder for each table
 	now     string // "": the newest snapshot
 	memory  string
+	// compacted takes the days of the change log that are done from the history.
+	compacted bool
 }
 
 // engine is a DuckDB that sees the tables of one folder. It can read the files of that
@@ -74,8 +78,10 @@ func (e *engine) prepare(ctx context.Context, folder string, o options) error {
 	}
 	statements := slices.Concat([]string{"SET TimeZone = 'UTC'", "SET temp_directory = ''"}, bridges)
 	found := 0
-	for _, t := range query.Tables() {
-		view, ok, err := e.view(ctx, folder, t)
+	tables := query.Tables()
+	slices.SortStableFunc(tables, func(a, b query.Table) int { return cmp.Compare(b.Name, a.Name) }) // changes may look at history
+	for _, t := range tables {
+		view, ok, err := e.view(ctx, folder, t, o.compacted)
 		if err != nil {
 			return err
 		}
@@ -127,16 +133,15 @@ func (e *engine) newest(ctx context.Context, said string) (time.Time, error) {
 
 // view returns the statement that makes a table of its files, and whether there are
 // any. Columns that older files lack are null.
-func (e *engine) view(ctx context.Context, folder string, t query.Table) (statement string, found bool, err error) {
-	pattern := filepath.Join(folder, t.Prefix)
-	for _, p := range t.Partitions {
-		pattern = filepath.Join(pattern, p+"=*")
-	}
-	pattern = filepath.Join(pattern, "*."+map[query.Format]string{query.JSONLines: "jsonl", query.Parquet: "parquet"}[t.Format])
-	files, err := filepath.Glob(pattern)
+func (e *engine) view(ctx context.Context, folder string, t query.Table, compacted bool) (statement string, found bool, err error) {
+	files, err := patterns(folder, t, compacted)
 	if err != nil {
 		return "", false, err
 	}
+	for i := range files {
+		files[i] = quote(files[i])
+	}
+	pattern := "[" + strings.Join(files, ", ") + "]"
 	partitions := make([]string, len(t.Partitions))
 	for i, p := range t.Partitions {
 		partitions[i] = quote(p) + ": VARCHAR"
@@ -152,9 +157,9 @@ func (e *engine) view(ctx context.Context, folder string, t query.Table) (statem
 		for i, c := range t.Columns {
 			kindOf[i], has[c.Name] = fmt.Sprintf("%s: %s", quote(c.Name), quote(kinds[c.Kind])), true
 		}
-		from = fmt.Sprintf("read_json(%s, format = 'newline_delimited', columns = {%s}, %s)", quote(pattern), strings.Join(kindOf, ", "), folders)
+		from = fmt.Sprintf("read_json(%s, format = 'newline_delimited', columns = {%s}, %s)", pattern, strings.Join(kindOf, ", "), folders)
 	default:
-		from = fmt.Sprintf("read_parquet(%s, union_by_name = true, %s)", quote(pattern), folders)
+		from = fmt.Sprintf("read_parquet(%s, union_by_name = true, %s)", pattern, folders)
 		if has, err = e.columns(ctx, from); err != nil {
 			return "", false, err
 		}
@@ -174,7 +179,48 @@ func (e *engine) view(ctx context.Context, folder string, t query.Table) (statem
 		}
 		columns = append(columns, fmt.Sprintf("CAST(%s AS VARCHAR) AS %s", name, p))
 	}
-	return fmt.Sprintf("CREATE VIEW %s AS SELECT %s FROM %s", t.Name, strings.Join(columns, ", "), from), len(files) > 0, nil
+	text := fmt.Sprintf("SELECT %s FROM %s", strings.Join(columns, ", "), from)
+	if compacted && t.Name == config.GlueTableChanges {
+		text += fmt.Sprintf(" UNION ALL SELECT %s, %s FROM %s", names(t), config.DatePartition, config.GlueTableHistory)
+	}
+	return fmt.Sprintf("CREATE VIEW %s AS %s", t.Name, text), len(files) > 0, nil
+}
+
+// names lists the columns of a table.
+func names(t query.Table) string {
+	var out []string
+	for _, c := range t.Columns {
+		out = append(out, c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// patterns name the files of a table, where there are any: those of the change log a day
+// each, without those that are compacted, if these are read from the history; and of the
+// history only the days that are done.
+func patterns(folder string, t query.Table, compacted bool) ([]string, error) {
+	days, err := filepath.Glob(filepath.Join(folder, t.Prefix, config.DatePartition+"=*"))
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, day := range days {
+		_, err := os.Stat(filepath.Join(folder, config.PrefixHistory, filepath.Base(day), "manifest.json"))
+		switch done := err == nil; {
+		case t.Name == config.GlueTableChanges && compacted && done, t.Name == config.GlueTableHistory && !done:
+			continue
+		}
+		pattern := day
+		for _, p := range t.Partitions[1:] {
+			pattern = filepath.Join(pattern, p+"=*")
+		}
+		pattern = filepath.Join(pattern, "*."+map[query.Format]string{query.JSONLines: "jsonl", query.Parquet: "parquet"}[t.Format])
+		if files, err := filepath.Glob(pattern); err != nil || len(files) == 0 {
+			continue
+		}
+		out = append(out, pattern)
+	}
+	return out, nil
 }
 
 // columns are those that the files have, in any of them.

@@ -24,7 +24,31 @@ func TestYear(t *testing.T) {
 	}
 	folder := t.TempDir()
 	w.write(t, folder)
-	w.compare(t, folder)
+	t.Run("log", func(t *testing.T) { w.compare(t, options{reports: folder}) })
+	w.compacted(t, folder)
+	t.Run("compacted", func(t *testing.T) { w.compare(t, options{reports: folder, compacted: true}) })
+}
+
+// compacted compacts the log, which must not change what it says.
+func (w *world) compacted(t *testing.T, folder string) {
+	t.Helper()
+	if code, out, errs := ask(t, "compact", "--reports", folder); code != exitOK || strings.Contains(out, "not finished") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	for what, text := range map[string]string{
+		"rows that the history lacks":    "SELECT count(*) FROM (SELECT * FROM changes EXCEPT SELECT * EXCLUDE (account, aws_region) FROM history)",
+		"rows that only the history has": "SELECT count(*) FROM (SELECT * EXCLUDE (account, aws_region) FROM history EXCEPT SELECT * FROM changes)",
+		"rows of another's folder":       "SELECT count(*) FROM history WHERE resource_arn <> '' AND (account <> account_id OR aws_region <> region)",
+		"days with other rows":           "SELECT count(*) FROM history WHERE dt <> substr(recorded_at, 1, 10)",
+		"rows too many":                  "SELECT (SELECT count(*) FROM history) - (SELECT count(*) FROM (SELECT DISTINCT * FROM changes))",
+	} {
+		if code, out, errs := ask(t, "query", text, "--csv", "--reports", folder); code != exitOK || !strings.HasSuffix(out, "\n0\n") {
+			t.Errorf("%s: exit %d: %s%s", what, code, out, errs)
+		}
+	}
+	if code, out, errs := ask(t, "query", "SELECT count(*) AS n, count(DISTINCT account || aws_region) AS homes FROM history", "--csv", "--reports", folder); code != exitOK || out != fmt.Sprintf("n,homes\n%d,6\n", w.rows) {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
 }
 
 // asked is one query with its values, and what counting anew says: a line a row, of the
@@ -36,9 +60,9 @@ type asked struct {
 	want    []string
 }
 
-func (w *world) compare(t *testing.T, folder string) {
+func (w *world) compare(t *testing.T, o options) {
 	t.Helper()
-	e, err := open(t.Context(), options{reports: folder})
+	e, err := open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,9 @@ const (
 
 // The folders of the report bucket. Each holds folders "dt=2006-01-02/".
 const (
-	PrefixChanges   = "changes/"
+	PrefixChanges = "changes/"
+	// PrefixHistory holds the change log again, as Parquet: "dt=…/account=…/aws_region=…/".
+	PrefixHistory   = "history/"
 	PrefixPositions = "positions/"
 	PrefixUsage     = "usage/"
 	// PrefixCSV holds the same snapshots as CSV, apart from what Athena reads.
@@ -173,10 +175,16 @@ const SpokeStackName = "LicenseguardSpoke"
 // What SQL knows the reports by. Each table is partitioned by DatePartition, whose
 // values are days in UTC, written as DatePartitionLayout.
 const (
-	GlueDatabase        = "licenseguard"
-	GlueTableChanges    = "changes"
-	GlueTablePositions  = "positions"
-	GlueTableUsage      = "usage"
-	DatePartition       = "dt"
+	GlueDatabase       = "licenseguard"
+	GlueTableChanges   = "changes"
+	GlueTableHistory   = "history"
+	GlueTablePositions = "positions"
+	GlueTableUsage     = "usage"
+	DatePartition      = "dt"
+	// AccountPartition and RegionPartition are those of the history, below its day. Rows
+	// of what the stack does not know are in PartitionOther, so that none is unseen.
+	AccountPartition    = "account"
+	RegionPartition     = "aws_region"
+	PartitionOther      = "other"
 	DatePartitionLayout = "2006-01-02"
 )

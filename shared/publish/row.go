@@ -13,38 +13,39 @@ import (
 // Row is one line of the change log: what one commit did to one instance.
 // Together, license and revision number the commits; a number that is missing
 // is a finding, rows that repeat (license, revision, instance) are one. The
-// tags are the columns of the Athena table.
+// tags are the columns of the Athena tables, of the log and of its Parquet form.
 type Row struct {
-	LicenseID          string  `json:"license_configuration_id"`
-	Name               string  `json:"name"`
-	Revision           int64   `json:"revision"`
-	RecordedAt         string  `json:"recorded_at"`
-	HappenedAt         string  `json:"happened_at"`
-	UncertaintySeconds float64 `json:"uncertainty_seconds"`
-	Reason             string  `json:"reason"` // "observed", "configuration"
-	ChangedBy          string  `json:"changed_by"`
-	EventID            string  `json:"event_id"`
-	ResourceARN        string  `json:"resource_arn"` // the consuming resource
-	InstanceID         string  `json:"instance_id"`
-	AccountID          string  `json:"account_id"`
-	Region             string  `json:"region"`
-	LaunchTime         string  `json:"launch_time"` // with state: the generation of the facts
-	State              string  `json:"state"`
-	VerdictBefore      string  `json:"verdict_before"`
-	Verdict            string  `json:"verdict"`
-	Cause              string  `json:"cause"`
-	LicensesBefore     int64   `json:"licenses_before"`
-	Licenses           int64   `json:"licenses"`
-	Estimated          bool    `json:"estimated"`
-	Explanation        string  `json:"explanation"`
-	BrokenRules        string  `json:"broken_rules"`
-	Association        string  `json:"association"`
-	RuleVersion        int     `json:"rule_version"`
-	Answer             string  `json:"answer"`
-	Action             string  `json:"action"`
-	Deployed           int64   `json:"deployed"` // of the license, after the commit
-	Covered            int64   `json:"covered"`
-	LicenseCount       *int64  `json:"license_count"`
+	LicenseID          string  `json:"license_configuration_id" parquet:"license_configuration_id"`
+	Name               string  `json:"name" parquet:"name"`
+	Revision           int64   `json:"revision" parquet:"revision"`
+	RecordedAt         string  `json:"recorded_at" parquet:"recorded_at"`
+	HappenedAt         string  `json:"happened_at" parquet:"happened_at"`
+	UncertaintySeconds float64 `json:"uncertainty_seconds" parquet:"uncertainty_seconds"`
+	Reason             string  `json:"reason" parquet:"reason"` // "observed", "configuration"
+	ChangedBy          string  `json:"changed_by" parquet:"changed_by"`
+	EventID            string  `json:"event_id" parquet:"event_id"`
+	ResourceARN        string  `json:"resource_arn" parquet:"resource_arn"` // the consuming resource
+	InstanceID         string  `json:"instance_id" parquet:"instance_id"`
+	AccountID          string  `json:"account_id" parquet:"account_id"`
+	Region             string  `json:"region" parquet:"region"`
+	LaunchTime         string  `json:"launch_time" parquet:"launch_time"` // with state: the generation of the facts
+	State              string  `json:"state" parquet:"state"`
+	VerdictBefore      string  `json:"verdict_before" parquet:"verdict_before"`
+	Verdict            string  `json:"verdict" parquet:"verdict"`
+	Cause              string  `json:"cause" parquet:"cause"`
+	LicensesBefore     int64   `json:"licenses_before" parquet:"licenses_before"`
+	Licenses           int64   `json:"licenses" parquet:"licenses"`
+	Estimated          bool    `json:"estimated" parquet:"estimated"`
+	Explanation        string  `json:"explanation" parquet:"explanation"`
+	BrokenRules        string  `json:"broken_rules" parquet:"broken_rules"`
+	Association        string  `json:"association" parquet:"association"`
+	RuleVersion        int     `json:"rule_version" parquet:"rule_version"`
+	Answer             string  `json:"answer" parquet:"answer"`
+	Action             string  `json:"action" parquet:"action"`
+	Deployed           int64   `json:"deployed" parquet:"deployed"` // of the license, after the commit
+	Covered            int64   `json:"covered" parquet:"covered"`
+	LicenseCount       *int64  `json:"license_count" parquet:"license_count,optional"`
+	LicenseARN         string  `json:"license_configuration_arn" parquet:"license_configuration_arn"`
 }
 
 // Rows returns the lines of one change. A change without deltas (a renamed
@@ -54,6 +55,7 @@ func Rows(c *ledger.Change) []Row {
 	base := Row{
 		LicenseID: c.License, Name: c.Name, Revision: c.Revision, RecordedAt: stamp(c.Recorded), HappenedAt: stamp(c.Recorded),
 		Reason: c.Reason, ChangedBy: c.By, Deployed: c.After.Deployed(), Covered: c.After.Covered, LicenseCount: c.Count,
+		LicenseARN: c.ARN,
 	}
 	if base.Reason == "" {
 		base.Reason = "observed"

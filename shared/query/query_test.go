@@ -1,7 +1,9 @@
 package query_test
 
 import (
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +116,33 @@ func TestTables(t *testing.T) {
 		}
 		if !strings.HasSuffix(table.Prefix, "/") || len(table.Columns) < 10 {
 			t.Errorf("%+v", table)
+		}
+	}
+}
+
+// TestDocumented: docs/sql.md names each table, each query and what it asks for.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/sql.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range query.Tables() {
+		if !strings.Contains(string(text), "| `"+table.Name+"` |") {
+			t.Errorf("docs/sql.md does not have the table %s", table.Name)
+		}
+	}
+	lines := strings.Split(string(text), "\n")
+	for _, q := range query.Named() {
+		i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "| ") && strings.Contains(l, "`"+q.Name+"`") })
+		if i < 0 {
+			t.Errorf("docs/sql.md does not have the query %s", q.Name)
+			continue
+		}
+		for _, p := range q.Parameters {
+			if !strings.Contains(lines[i], "`"+p.Name+"`") {
+				t.Errorf("docs/sql.md does not say that %s asks for %s", q.Name, p.Name)
+			}
 		}
 	}
 }

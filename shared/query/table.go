@@ -37,6 +37,8 @@ func Tables() []Table {
 	byDay := []string{config.DatePartition}
 	return []Table{
 		{config.GlueTableChanges, "each change of a license, as it was recorded", config.PrefixChanges, JSONLines, columnsOf[publish.Row]("json"), byDay},
+		{config.GlueTableHistory, "the change log of finished days, each row once, by account and Region", config.PrefixHistory, Parquet, columnsOf[publish.Row]("parquet"),
+			[]string{config.DatePartition, config.AccountPartition, config.RegionPartition}},
 		{config.GlueTablePositions, "where each license stood at each snapshot", config.PrefixPositions, Parquet, columnsOf[snapshot.Position]("parquet"), byDay},
 		{config.GlueTableUsage, "what consumed each license at each snapshot", config.PrefixUsage, Parquet, columnsOf[snapshot.Usage]("parquet"), byDay},
 	}

@@ -1,4 +1,4 @@
-// Package parquetfile writes snapshots as Parquet files, for Athena.
+// Package parquetfile writes snapshots and the change log as Parquet files, for Athena.
 package parquetfile
 
 import (
@@ -9,12 +9,17 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"licenseguard/shared/compact"
 	"licenseguard/shared/config"
 	"licenseguard/shared/evidence"
+	"licenseguard/shared/publish"
 	"licenseguard/shared/snapshot"
 )
 
-var _ snapshot.Encoder = Encoder{}
+var (
+	_ snapshot.Encoder = Encoder{}
+	_ compact.Codec    = Encoder{}
+)
 
 // Encoder writes rows as Parquet, compressed with Snappy. The columns are those
 // of the rows' tags.
@@ -25,6 +30,18 @@ func (Encoder) Positions(rows []snapshot.Position) ([]byte, error) { return enco
 
 // Usages implements snapshot.Encoder.
 func (Encoder) Usages(rows []snapshot.Usage) ([]byte, error) { return encode(rows) }
+
+// Encode implements compact.Codec.
+func (Encoder) Encode(rows []publish.Row) ([]byte, error) { return encode(rows) }
+
+// Decode implements compact.Codec.
+func (Encoder) Decode(body []byte) ([]publish.Row, error) {
+	rows, err := parquet.Read[publish.Row](bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return nil, fmt.Errorf("decode parquet: %w", err)
+	}
+	return rows, nil
+}
 
 func encode[T any](rows []T) ([]byte, error) {
 	var b bytes.Buffer
