@@ -76,7 +76,7 @@ func (e *engine) prepare(ctx context.Context, folder string, o options) error {
 	if _, err := e.conn.ExecContext(ctx, "SET memory_limit = "+quote(o.memory)); err != nil {
 		return badInput("--memory %q: give a size as 512MB or 4GB: %w", o.memory, err)
 	}
-	statements := slices.Concat([]string{"SET TimeZone = 'UTC'", "SET temp_directory = ''"}, bridges)
+	statements := slices.Concat([]string{"SET TimeZone = 'UTC'", "SET temp_directory = ''", "SET parquet_metadata_cache = true"}, bridges)
 	found := 0
 	tables := query.Tables()
 	slices.SortStableFunc(tables, func(a, b query.Table) int { return cmp.Compare(b.Name, a.Name) }) // changes may look at history

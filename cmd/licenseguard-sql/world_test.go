@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,11 +126,19 @@ type telling struct {
 func newWorld(t testing.TB, licenses, instances int) *world {
 	t.Helper()
 	w := &world{}
+	var all sync.WaitGroup
 	for n := range licenses {
 		p := &product{id: fmt.Sprintf("lic-%032x", n+1), name: fmt.Sprintf("product %d", n), running: map[license.ResourceID]*machine{},
 			counting: []license.CountingType{license.CountVCPU, license.CountCore, license.CountInstance}[n%3], draw: rand.New(rand.NewPCG(2025, uint64(n)))}
-		p.play(t, n, instances/licenses, n == licenses-1, n == licenses-2)
-		w.licenses, w.rows = append(w.licenses, p), w.rows+len(p.log)
+		w.licenses = append(w.licenses, p)
+		all.Go(func() { p.play(t, n, instances/licenses, n == licenses-1, n == licenses-2) })
+	}
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, p := range w.licenses {
+		w.rows += len(p.log)
 	}
 	return w
 }
@@ -147,7 +157,7 @@ func (p *product) tellings(n, instances int) []telling {
 	}
 	for i := range instances {
 		account := []string{"111111111111", "222222222222", "333333333333"}[i%3]
-		region := []string{"us-east-1", "eu-central-1"}[i%2]
+		region := []string{"us-east-1", "eu-central-1", "us-east-1"}[i%3]
 		id := license.NewResourceID(account, region, fmt.Sprintf("i-%08x%09x", n+1, i))
 		kind := []string{"m5.large", "m5.xlarge", "m5.4xlarge"}[p.draw.IntN(3)]
 		tags := map[string]string{"CostCenter": fmt.Sprintf("team \"%d\"", i%7), "Name": fmt.Sprint("n", i)}
@@ -244,7 +254,8 @@ func (p *product) amend(t testing.TB, now time.Time, old *license.Configuration,
 	t.Helper()
 	next, err := license.Amend(old, wanted, now, "me")
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		runtime.Goexit()
 	}
 	p.limit = wanted.Count
 	p.fold(now, ledger.Batch{Configuration: &next, By: "me"})
@@ -260,7 +271,8 @@ func (p *product) due(t testing.TB, until time.Time) {
 			tick = until
 		}
 		if p.fold(tick, ledger.Batch{}); p.ledger.Due.Equal(was) {
-			t.Fatalf("%s: what was due at %s is not done at %s", p.name, was, tick)
+			t.Errorf("%s: what was due at %s is not done at %s", p.name, was, tick)
+			runtime.Goexit()
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (w *world) compacted(t *testing.T, folder string) {
 			t.Errorf("%s: exit %d: %s%s", what, code, out, errs)
 		}
 	}
-	if code, out, errs := ask(t, "query", "SELECT count(*) AS n, count(DISTINCT account || aws_region) AS homes FROM history", "--csv", "--reports", folder); code != exitOK || out != fmt.Sprintf("n,homes\n%d,6\n", w.rows) {
+	if code, out, errs := ask(t, "query", "SELECT count(*) AS n, count(DISTINCT account || aws_region) AS homes FROM history", "--csv", "--reports", folder); code != exitOK || out != fmt.Sprintf("n,homes\n%d,3\n", w.rows) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
@@ -73,6 +73,9 @@ func (w *world) compare(t *testing.T, o options) {
 		q, err := query.Find(a.name)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if o.compacted && !strings.Contains(q.SQL, "FROM changes") {
+			continue // it was asked already
 		}
 		got, err := e.ask(t.Context(), q.SQL, a.values...)
 		if err != nil {
