@@ -101,7 +101,7 @@ var mutants = []mutant{
 		{"enforce/act.go", "if _, _, err := e.committer().Apply(ctx, id, ledger.Batch{Outcomes: outcomes}); err != nil {", "if err := error(nil); err != nil {"}}},
 	{"what failed is dropped", 300, Harsh, []edit{
 		{"enforce/enforcer.go", "err := e.Store.PutAction(ctx, p)", "err := e.Store.DropAction(ctx, p)"}}},
-	{"a lost action is not recovered", 100, "", []edit{
+	{"a lost action is not recovered", 400, "", []edit{
 		{"enforce/queue.go", "if !answer.Wanted() || m.Intent.Live(at) {", "if true {"}}},
 	{"a failed record of the stream is passed", 200, Harsh, []edit{
 		{"adapter/handler/enforce.go", "return r.Sequence", `return ""`}}},
