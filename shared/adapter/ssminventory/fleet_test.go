@@ -82,7 +82,7 @@ func TestFleetIsFound(t *testing.T) {
 	web := httptest.NewServer(f)
 	t.Cleanup(web.Close)
 	client := ssm.New(ssm.Options{Region: scope.Region, BaseEndpoint: aws.String(web.URL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
-	tracker := &track.Tracker{Store: store, Inventories: ssminventory.New(client), Catalog: catalog.Embedded(), Accounts: []string{scope.Account}, Region: scope.Region,
+	tracker := &track.Tracker{Store: store, Inventories: ssminventory.New(client), Catalog: catalog.Embedded(), Accounts: []string{scope.Account}, Regions: []string{scope.Region},
 		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	count := int64(100_000)
 	if _, err := tracker.Configure(t.Context(), license.Configuration{ID: "lic-a", Name: "SQL", CountingType: license.CountVCPU, Count: &count, DisassociateWhenNotFound: true,
@@ -107,7 +107,7 @@ func TestFleetIsFound(t *testing.T) {
 		f.few, f.at = step.few, now
 		clear(f.calls)
 		began := time.Now()
-		r, err := tracker.SweepInventory(t.Context(), scope.Account)
+		r, err := tracker.SweepInventory(t.Context(), scope)
 		if err != nil {
 			t.Fatal(err)
 		}
