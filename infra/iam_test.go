@@ -116,7 +116,7 @@ func (v variant) needs(t template) map[string][]need {
 	}
 	if v.admission {
 		needs[config.FunctionAdmit] = slices.Concat(useLedger, []need{
-			observe, consume(config.OutputAdmitQueueURL), {"sqs:SendMessage", queue(config.OutputAdmitDLQURL), nil},
+			{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeImages", "*", nil}, consume(config.OutputAdmitQueueURL), {"sqs:SendMessage", queue(config.OutputAdmitDLQURL), nil},
 			{"autoscaling:DescribeAutoScalingGroups", "*", nil},
 			{"autoscaling:CompleteLifecycleAction autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses", groupHere, v.tagged(nil)},
 		})

@@ -163,7 +163,7 @@ func TestHubBusPolicy(t *testing.T) {
 	check(t, hub.Resources[found[0]], map[string]string{
 		"Statement.Action":    `"events:PutEvents"`,
 		"Statement.Principal": `"*"`,
-		"Statement.Condition": `{"ForAllValues:StringEquals":{"events:source":["aws.ec2","aws.autoscaling","aws.ssm"]},"Null":{"events:source":"false"},"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`,
+		"Statement.Condition": `{"ForAllValues:StringEquals":{"events:source":["aws.ec2","aws.autoscaling","aws.ssm","aws.rds"]},"Null":{"events:source":"false"},"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}}`,
 	})
 	listed, err := synthesizeInto(t.TempDir(), map[string]any{contextAccounts: mockAccount + "," + spokeAccount, contextExternalID: secret}, false)
 	if err != nil {

@@ -1,24 +1,11 @@
 package ec2cloud
 
 import (
-	"context"
-	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-
-	"licenseguard/shared/adapter/boltledger"
-	"licenseguard/shared/catalog"
+	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
-	"licenseguard/shared/track"
 )
 
 // The answers of EC2 to calls, by Region and what they ask for, in the form of its API
@@ -44,54 +31,75 @@ func images(item string) string {
 // associated image is another account's, in a third Region, and nobody asks for it.
 func TestCopyOfACopyOverTheWire(t *testing.T) {
 	t.Parallel()
-	signedFor := regexp.MustCompile(`Credential=[^/]+/[0-9]{8}/([a-z0-9-]+)/ec2/`)
-	var asked []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scope := signedFor.FindStringSubmatch(r.Header.Get("Authorization"))
-		if err := r.ParseForm(); err != nil || scope == nil {
-			http.Error(w, "no signature for EC2, or no form", http.StatusBadRequest)
-			return
-		}
-		call := fmt.Sprintf("%s %s %s", scope[1], r.Form.Get("Action"), r.Form.Get("Filter.1.Value.1"))
-		asked = append(asked, call)
-		answer, ok := recorded[call]
-		if !ok {
-			http.Error(w, "nobody should ask for "+call, http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-		_, _ = w.Write([]byte(answer))
-	}))
-	t.Cleanup(server.Close)
-	client := ec2.New(ec2.Options{Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+	w := newWire(t, recorded)
+	w.configure(vcpus)
+	w.pass(65 * time.Second)
+	w.handle(w.state("i-0123456789abcdef0", "running"))
+	w.totals("a copy of a copy", ledger.Totals{Running: 2, Covered: 2, Instances: 2})
+	w.wantAsked("eu-central-1 DescribeInstances i-0123456789abcdef0", "eu-central-1 DescribeImages ami-0ccccccccccccccc3",
+		"eu-west-1 DescribeImages ami-0bbbbbbbbbbbbbbb2")
+}
 
-	store, err := boltledger.Open(filepath.Join(t.TempDir(), "ledger.db"), boltledger.Options{Volatile: true})
-	if err != nil {
-		t.Fatal(err)
+// vcpus is the license of the first image.
+func vcpus(c *license.Configuration) {
+	c.CountingType = license.CountVCPU
+	c.Associations = []license.Association{{Kind: license.ByAMI, Value: "ami-0aaaaaaaaaaaaaaa1"}}
+}
+
+const noImages = `<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>8f7724cf-496f-496e-8fe3-000000000004</requestId><imagesSet/></DescribeImagesResponse>`
+
+// TestAncestryOverTheWire: the middle of the chain belongs to another account that does
+// not share it; the whole ancestry of the image tells it.
+func TestAncestryOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, recorded)
+	w.answers["eu-west-1 DescribeImages ami-0bbbbbbbbbbbbbbb2"] = noImages
+	w.answers["eu-central-1 GetImageAncestry ami-0ccccccccccccccc3"] = `<GetImageAncestryResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>8f7724cf-496f-496e-8fe3-000000000005</requestId><imageAncestryEntrySet>
+		<item><creationDate>2026-03-01T10:00:00.000Z</creationDate><imageId>ami-0ccccccccccccccc3</imageId><sourceImageId>ami-0bbbbbbbbbbbbbbb2</sourceImageId><sourceImageRegion>eu-west-1</sourceImageRegion></item>
+		<item><creationDate>2026-02-01T10:00:00.000Z</creationDate><imageId>ami-0bbbbbbbbbbbbbbb2</imageId><sourceImageId>ami-0aaaaaaaaaaaaaaa1</sourceImageId><sourceImageRegion>us-east-1</sourceImageRegion></item>
+		<item><creationDate>2026-01-01T10:00:00.000Z</creationDate><imageId>ami-0aaaaaaaaaaaaaaa1</imageId></item></imageAncestryEntrySet></GetImageAncestryResponse>`
+	w.configure(vcpus)
+	w.pass(65 * time.Second)
+	w.handle(w.state("i-0123456789abcdef0", "running"))
+	w.totals("through what is not shown", ledger.Totals{Running: 2, Covered: 2, Instances: 2})
+	w.wantLineage("i-0123456789abcdef0", "made from ami-0aaaaaaaaaaaaaaa1 in us-east-1 (GetImageAncestry)")
+}
+
+// TestRegisterImageOverTheWire goes from CloudTrail's record of RegisterImage to the
+// position, after the image that had the snapshot is deregistered.
+func TestRegisterImageOverTheWire(t *testing.T) {
+	t.Parallel()
+	const snap = "snap-0123456789abcdef0"
+	of := func(id, created string) string {
+		return `<imageId>` + id + `</imageId><imageOwnerId>123456789012</imageOwnerId><imageState>available</imageState><creationDate>` + created + `</creationDate><rootDeviceName>/dev/sda1</rootDeviceName>
+			<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName><ebs><snapshotId>snap-0999999999999999f</snapshotId></ebs></item><item><deviceName>/dev/sda1</deviceName><ebs><snapshotId>` + snap + `</snapshotId></ebs></item></blockDeviceMapping>`
 	}
-	t.Cleanup(func() { _ = store.Close() })
-	now := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	tracker := &track.Tracker{Store: store, Documents: store, Observer: New(client), Catalog: catalog.Embedded(), Accounts: []string{account}, Regions: []string{region},
-		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), Wait: func(context.Context, time.Duration) error { return nil }}
-	count := int64(10)
-	if _, err := tracker.Configure(t.Context(), license.Configuration{ID: "lic-a", Name: "A", CountingType: license.CountVCPU, Count: &count, HardLimit: true,
-		Associations: []license.Association{{Kind: license.ByAMI, Value: "ami-0aaaaaaaaaaaaaaa1"}}}, "test"); err != nil {
-		t.Fatal(err)
-	}
-	now = now.Add(65 * time.Second)
-	body := fmt.Sprintf(`{"version":"0","id":"7bf73129-1428-4cd3-a780-95db273d1602","detail-type":"EC2 Instance State-change Notification","source":"aws.ec2","account":%q,"time":"2026-11-20T08:01:02Z","region":%q,"resources":["arn:aws:ec2:eu-central-1:123456789012:instance/i-0123456789abcdef0"],"detail":{"instance-id":"i-0123456789abcdef0","state":"running"}}`, account, region)
-	if r := tracker.Handle(t.Context(), []track.Message{{ID: "m", Body: []byte(body), Receives: 1}}); r.Handled != 1 || len(r.Retry) != 0 {
-		t.Errorf("report %+v; EC2 was asked %q", r, asked)
-	}
-	l, err := store.Load(t.Context(), "lic-a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l.Totals.Deployed() != 2 || l.Totals.Covered != 2 {
-		t.Errorf("%d licenses deployed, %d covered, want 2; EC2 was asked %q", l.Totals.Deployed(), l.Totals.Covered, asked)
-	}
-	if want := []string{"eu-central-1 DescribeInstances i-0123456789abcdef0", "eu-central-1 DescribeImages ami-0ccccccccccccccc3",
-		"eu-west-1 DescribeImages ami-0bbbbbbbbbbbbbbb2"}; !slices.Equal(asked, want) {
-		t.Errorf("EC2 was asked %q, want %q", asked, want)
-	}
+	registered := of("ami-0ccccccccccccccc3", "2026-11-20T07:59:00.000Z")
+	w := newWire(t, recorded)
+	w.answers["eu-central-1 DescribeImages ami-0ccccccccccccccc3"] = images(registered)
+	w.answers["eu-central-1 DescribeImages "+snap] = images(registered + "</item><item>" + of("ami-0aaaaaaaaaaaaaaa1", "2026-01-01T10:00:00.000Z"))
+	w.answers["eu-central-1 DescribeSnapshots "+snap] = `<DescribeSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>8f7724cf-496f-496e-8fe3-000000000006</requestId><snapshotSet><item><snapshotId>` + snap + `</snapshotId><description/></item></snapshotSet></DescribeSnapshotsResponse>`
+	w.configure(vcpus)
+	w.handle(w.call("register-image", "ami-0abcdef1234567890", "ami-0ccccccccccccccc3"))
+	w.wantAsked("eu-central-1 DescribeImages ami-0ccccccccccccccc3", "eu-central-1 DescribeImages "+snap, "eu-central-1 DescribeSnapshots "+snap)
+	w.answers["eu-central-1 DescribeImages "+snap] = noImages // both are deregistered
+	w.answers["eu-central-1 DescribeImages ami-0ccccccccccccccc3"] = noImages
+	w.pass(65 * time.Second)
+	w.handle(w.state("i-0123456789abcdef0", "running"))
+	w.totals("of the snapshot of an associated image", ledger.Totals{Running: 2, Covered: 2, Instances: 2})
+	w.wantLineage("i-0123456789abcdef0", "made from ami-0aaaaaaaaaaaaaaa1 in eu-central-1 (DescribeImages, with the same snapshot before)")
+}
+
+// TestCopyImageOverTheWire goes from CloudTrail's record of CopyImage to the position of
+// an image of which EC2 tells no source.
+func TestCopyImageOverTheWire(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, recorded)
+	w.answers["eu-central-1 DescribeImages ami-0ccccccccccccccc3"] = images(`<imageId>ami-0ccccccccccccccc3</imageId><imageOwnerId>123456789012</imageOwnerId><imageState>pending</imageState>`)
+	w.configure(vcpus)
+	w.handle(w.call("copy-image", "ami-0abcdef1234567890", "ami-0ccccccccccccccc3"))
+	w.pass(65 * time.Second)
+	w.handle(w.state("i-0123456789abcdef0", "running"))
+	w.totals("of a copy", ledger.Totals{Running: 2, Covered: 2, Instances: 2})
+	w.wantLineage("i-0123456789abcdef0", "made from ami-0aaaaaaaaaaaaaaa1 in us-east-1 (CloudTrail CopyImage)")
 }
