@@ -49,13 +49,13 @@ func listCommand() *cobra.Command {
 		Args: exactly(0, "ls takes no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "TABLE\tWHAT\tCOLUMNS OF ITS FOLDERS")
+			fmt.Fprintln(w, "TABLE\tFOLDERS\tA ROW IS")
 			for _, t := range query.Tables() {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, t.Description, strings.Join(t.Partitions, ", "))
+				fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, strings.Join(t.Partitions, ", "), t.Description)
 			}
-			fmt.Fprintln(w, "\t\t\nQUERY\tWHAT\tASKS FOR")
+			fmt.Fprintln(w, "\t\t\nQUERY\tASKS FOR\tANSWERS")
 			for _, q := range query.Named() {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", q.Name, q.Description, asks(q))
+				fmt.Fprintf(w, "%s\t%s\t%s\n", q.Name, asks(q), q.Description)
 			}
 			return w.Flush()
 		},

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+
+	"licenseguard/shared/query"
 )
 
 // small is a folder with one change.
@@ -118,5 +120,23 @@ func TestOlderFiles(t *testing.T) {
 	code, out, errs := ask(t, "run", "usage-by-tag", "CostCenter", "--csv", "--reports", folder)
 	if code != exitOK || !strings.Contains(out, "n,(no such tag),1,4,") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
+// TestList: ls names every table and every query, with what it asks for.
+func TestList(t *testing.T) {
+	code, out, errs := ask(t, "ls")
+	if code != exitOK || errs != "" {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, table := range query.Tables() {
+		if !strings.Contains(out, "\n"+table.Name+" ") {
+			t.Errorf("table %s is not listed", table.Name)
+		}
+	}
+	for _, q := range query.Named() {
+		if !strings.Contains(out, "\n"+q.Name+" ") || !strings.Contains(out, asks(q)) {
+			t.Errorf("query %s is not listed with %q", q.Name, asks(q))
+		}
 	}
 }
