@@ -24,17 +24,13 @@ func auditCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "audit [LICENSE]...", Short: "a pack for an auditor: a page to read, with curves, and the rows behind it",
 		Example: examples(`licenseguard audit "Oracle Database Enterprise" --from 2026-01-01 --to 2027-01-01 --out oracle-2026.zip`,
-			"licenseguard audit --stack Licenseguard --log changes --from 2026-10-01"),
+			"licenseguard audit --stack Licenseguard --from 2026-10-01"),
 		ValidArgsFunction: r.completeLicenses,
 		RunE: func(c *cobra.Command, args []string) error {
 			if from.IsZero() {
 				return badInput("say from when: --from 2026-01-01")
 			}
-			if r.stack != "" && log.folder == "" {
-				return badInput("a pack is made from a change log: aws s3 sync s3://REPORT-BUCKET/changes changes, then --log changes (the bucket's name is an output of the stack)")
-			}
-			log.dir = r.dir
-			line, err := log.read()
+			line, err := log.read(c.Context(), &r)
 			if err != nil {
 				return err
 			}

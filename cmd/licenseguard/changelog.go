@@ -2,76 +2,124 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
+	"licenseguard/shared/config"
+	"licenseguard/shared/evidence"
 	"licenseguard/shared/publish"
 	"licenseguard/shared/timeline"
 )
 
-// changeLog holds the flags of the commands that read the change log.
-type changeLog struct{ folder, dir string }
+// changeLog holds the flag of the commands that read the change log.
+type changeLog struct{ folder string }
 
 func (l *changeLog) flags(c *cobra.Command) {
-	c.Flags().StringVar(&l.folder, "log", "", "folder of the change log, as the report bucket has it under changes/ (default: that of the ledger in --dir)")
+	c.Flags().StringVar(&l.folder, "log", "", "the change log, a folder or s3://BUCKET/changes (default: that of the stack, or of the ledger in the folder)")
 }
 
 // longestLine bounds a line of the log; its longest text is an explanation.
 const longestLine = 1 << 20
 
-// read reads the log. What is no row is an error with its file and line.
-func (l *changeLog) read() (*timeline.Timeline, error) {
-	folder := l.folder
-	if folder == "" {
-		dir, err := findFolder(l.dir)
-		if err != nil {
-			return nil, fmt.Errorf("%w; or give the folder of a change log with --log", err)
-		}
-		folder = filepath.Join(dir, "reports", "changes")
+// read reads the log: of --log, else of the deployed stack, else of the ledger in a
+// folder. What is no row is an error with its file and line.
+func (l *changeLog) read(ctx context.Context, r *reader) (*timeline.Timeline, error) {
+	place, err := l.place(ctx, r)
+	if err != nil {
+		return nil, err
 	}
-	out, files := timeline.New(), 0
-	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".jsonl") {
-			return err
-		}
-		files++
-		return addFile(out, path)
-	})
-	if errors.Is(err, fs.ErrNotExist) || err == nil && files == 0 {
-		return nil, badInput("no change log in %s; of a deployed stack: aws s3 sync s3://REPORT-BUCKET/changes changes, then --log changes", folder)
+	pack, err := packAt(ctx, place)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	all, err := pack.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files := slices.Sorted(maps.Keys(all))
+	files = slices.DeleteFunc(files, func(name string) bool { return !strings.HasSuffix(name, ".jsonl") })
+	if len(files) == 0 {
+		return nil, badInput("no change log in %s", place)
+	}
+	return readLog(ctx, pack, place, files)
 }
 
-func addFile(to *timeline.Timeline, path string) error {
-	f, err := os.Open(path)
+// place says where the log is.
+func (l *changeLog) place(ctx context.Context, r *reader) (string, error) {
+	switch {
+	case l.folder != "":
+		return l.folder, nil
+	case r.stack != "":
+		c, err := connect(ctx, r.stack)
+		if err != nil {
+			return "", err
+		}
+		return schemeS3 + c.stack.Outputs[config.OutputReportBucket] + "/" + config.PrefixChanges, nil
+	}
+	dir, err := findFolder(r.dir)
 	if err != nil {
-		return err
+		return "", fmt.Errorf("%w; or name a change log with --log", err)
+	}
+	return filepath.Join(dir, "reports", "changes"), nil
+}
+
+// readLog reads the files of a log, those of a bucket many at once: a log has a small
+// file for each batch of commits.
+func readLog(ctx context.Context, pack evidence.Pack, place string, files []string) (*timeline.Timeline, error) {
+	workers := 1
+	if strings.HasPrefix(place, schemeS3) {
+		workers = waitingAtOnce
+	}
+	out := timeline.New()
+	var mu sync.Mutex // guards out
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, name := range files {
+		group.Go(func() error {
+			rows, err := rowsOf(ctx, pack, name)
+			if err != nil {
+				return fmt.Errorf("%s/%s, %w", strings.TrimSuffix(place, "/"), name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range rows {
+				if err := out.Add(&rows[i]); err != nil {
+					return fmt.Errorf("%s/%s, line %d: %w", strings.TrimSuffix(place, "/"), name, i+1, err)
+				}
+			}
+			return nil
+		})
+	}
+	return out, group.Wait()
+}
+
+func rowsOf(ctx context.Context, pack evidence.Pack, name string) (rows []publish.Row, err error) {
+	f, err := pack.Open(ctx, name)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, longestLine)
-	for n := 1; lines.Scan(); n++ {
+	for lines.Scan() {
 		var r publish.Row
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return fmt.Errorf("%s, line %d: %w", path, n, err)
+			return nil, fmt.Errorf("line %d: %w", len(rows)+1, err)
 		}
-		if err := to.Add(&r); err != nil {
-			return fmt.Errorf("%s, line %d: %w", path, n, err)
-		}
+		rows = append(rows, r)
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return rows, lines.Err()
 }
 
 // moment is a flag that takes an instant.

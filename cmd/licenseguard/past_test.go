@@ -74,7 +74,6 @@ func TestPastOfTheDemonstration(t *testing.T) {
 		"no such period":   {"want hour, day, month or quarter", []string{"peaks", "--dir", folder, "--by", "week"}},
 		"no beginning":     {"--from 2026-01-01", []string{"audit", "--dir", folder}},
 		"no such license":  {"no license", []string{"audit", "none", "--dir", folder, "--from", "2026-11-20"}},
-		"a stack":          {"aws s3 sync", []string{"position", "--stack", "Licenseguard", "--at", "2026-11-20"}},
 	} {
 		if code, out, errs := cli(t, c.args...); code == exitOK || !strings.Contains(errs, c.want) {
 			t.Errorf("%s: exit code %d, it does not say %q: %s%s", name, code, c.want, out, errs)

@@ -14,13 +14,13 @@ func peaksCommand() *cobra.Command {
 	var log changeLog
 	var from, to moment
 	var by string
-	var json bool
+	var r reader
 	c := &cobra.Command{
 		Use: "peaks [LICENSE]", Short: "high-water marks, license-hours and minutes over, exactly, from the change log",
 		Example: examples("licenseguard peaks --by day --from 2026-11-01", `licenseguard peaks "Oracle Database Enterprise" --by quarter --json`),
 		Args:    atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			line, err := log.read()
+			line, err := log.read(c.Context(), &r)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ func peaksCommand() *cobra.Command {
 				}
 			}
 			gaps := line.Gaps()
-			if json {
+			if r.json {
 				return console.JSON(c.OutOrStdout(), map[string]any{"Peaks": peaks, "Gaps": gaps})
 			}
 			console.Peaks(c.OutOrStdout(), peaks)
@@ -46,11 +46,10 @@ func peaksCommand() *cobra.Command {
 			return nil
 		},
 	}
+	r.flags(c)
 	log.flags(c)
-	c.Flags().StringVar(&log.dir, "dir", "", "folder of the ledger")
 	c.Flags().StringVar(&by, "by", string(timeline.Monthly), "hour, day, month or quarter, in UTC")
 	c.Flags().Var(&from, "from", "from this instant on (default: the first row)")
 	c.Flags().Var(&to, "to", "until this instant (default: now)")
-	c.Flags().BoolVar(&json, "json", false, "print JSON")
 	return c
 }

@@ -45,7 +45,6 @@ func positionCommand() *cobra.Command {
 		Args: atMost(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !at.IsZero() {
-				log.dir = r.dir
 				return positionThen(c, &r, &log, at.Time, known.Time)
 			}
 			if !known.IsZero() || log.folder != "" {
@@ -80,10 +79,7 @@ func positionCommand() *cobra.Command {
 
 // positionThen prints the positions of a past instant, from the change log.
 func positionThen(c *cobra.Command, r *reader, log *changeLog, at, known time.Time) error {
-	if r.stack != "" && log.folder == "" {
-		return badInput("--at reads a change log: aws s3 sync s3://REPORT-BUCKET/changes changes, then --log changes (the bucket's name is an output of the stack)")
-	}
-	line, err := log.read()
+	line, err := log.read(c.Context(), r)
 	if err != nil {
 		return err
 	}
