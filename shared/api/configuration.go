@@ -7,6 +7,7 @@ import (
 	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
+	"licenseguard/shared/track"
 )
 
 type createConfigurationInput struct {
@@ -230,7 +231,35 @@ func (c *call) view(l *ledger.License) licenseConfiguration {
 
 type getConfigurationOutput struct {
 	licenseConfiguration
-	Tags []tag `json:"Tags,omitempty"`
+	AutomatedDiscoveryInformation *automatedDiscovery `json:"AutomatedDiscoveryInformation,omitempty"`
+	Tags                          []tag               `json:"Tags,omitempty"`
+}
+
+type automatedDiscovery struct {
+	LastRunTime epoch `json:"LastRunTime"`
+}
+
+// discovery tells when everything that is watched was last looked through for the
+// products of a configuration: by the sweep that is oldest. It is nil without products,
+// and before all were swept.
+func (c *call) discovery(k *license.Configuration) (*automatedDiscovery, error) {
+	if len(k.Products) == 0 {
+		return nil, nil
+	}
+	watches, err := track.Watches(c.ctx, c.Store)
+	if err != nil || len(watches) == 0 {
+		return nil, err
+	}
+	oldest := watches[0].Complete
+	for _, w := range watches[1:] {
+		if w.Complete.Before(oldest) {
+			oldest = w.Complete
+		}
+	}
+	if oldest.IsZero() {
+		return nil, nil
+	}
+	return &automatedDiscovery{epoch(oldest)}, nil
 }
 
 func getConfiguration(c *call, in *configurationARN) (getConfigurationOutput, error) {
@@ -242,5 +271,6 @@ func getConfiguration(c *call, in *configurationARN) (getConfigurationOutput, er
 	if err != nil {
 		return getConfigurationOutput{}, err
 	}
-	return getConfigurationOutput{c.view(l), tagList(l.Configuration.Tags)}, nil
+	discovered, err := c.discovery(&l.Configuration)
+	return getConfigurationOutput{c.view(l), discovered, tagList(l.Configuration.Tags)}, err
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -58,5 +59,32 @@ func TestManagedNodes(t *testing.T) {
 	}
 	if message := w.refused("InvalidParameterValueException", "UpdateLicenseConfiguration", object{"LicenseConfigurationArn": arn, "ProductInformationList": product("VERSION_RANGE", "15")}); !strings.Contains(message, "give a range of versions") {
 		t.Error(message)
+	}
+}
+
+// TestDiscoveryTime: when everything was last looked through is when the oldest sweep
+// of what is watched began; without products, or before, nothing is said.
+func TestDiscoveryTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	plain := w.create(object{})
+	products := w.create(object{"Name": "found", "ProductInformationList": []any{object{"ResourceType": "SSM_MANAGED", "ProductInformationFilterList": []any{
+		object{"ProductInformationFilterName": "Application Name", "ProductInformationFilterComparator": "EQUALS", "ProductInformationFilterValue": []any{"SQL Server"}}}}}})
+	told := func(arn string) any {
+		t.Helper()
+		return w.do("GetLicenseConfiguration", object{"LicenseConfigurationArn": arn})["AutomatedDiscoveryInformation"]
+	}
+	if got := told(products); got != nil {
+		t.Errorf("before any sweep: %v", got)
+	}
+	for i, region := range []string{"eu-west-1", "us-east-1"} {
+		watch, _ := json.Marshal(track.Watch{Account: account, Region: region, Complete: start.Add(time.Duration(i) * time.Hour)})
+		if err := w.store.PutDocument(t.Context(), ledger.Document{Kind: ledger.Watched, ID: account + "/" + region, Revision: 1, Data: watch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	equal(t, "discovery", told(products), object{"LastRunTime": float64(start.Unix())})
+	if got := told(plain); got != nil {
+		t.Errorf("without products: %v", got)
 	}
 }
