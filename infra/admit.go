@@ -62,7 +62,7 @@ func newAdmission(scope constructs.Construct, s settings, l ledger) admission {
 	f.allow("DeadLetters", []string{"sqs:SendMessage"}, *deadLetters.QueueArn())
 	f.consume("LaunchHooks", queue, queueBatch{size: admitBatch, window: 1, concurrency: admitConcurrency})
 	f.allow("ObserveGroups", []string{"autoscaling:DescribeAutoScalingGroups"}, "*")
-	f.allowIf("Admit", []string{"autoscaling:CompleteLifecycleAction", "autoscaling:SetDesiredCapacity", "autoscaling:SuspendProcesses"},
+	f.allowIf("Admit", []string{"autoscaling:CompleteLifecycleAction", "autoscaling:SetDesiredCapacity", "autoscaling:SuspendProcesses", "autoscaling:ResumeProcesses"},
 		s.reach.within(nil), arnHere("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*"))
 	f.acceptWildcard("Which group asks is known only when it runs, and a group's ARN has an id that nobody knows before. A group asks by a hook of its own, and \"managed\" narrows it.",
 		"Resource::arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/*")

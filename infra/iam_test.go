@@ -118,7 +118,7 @@ func (v variant) needs(t template) map[string][]need {
 		needs[config.FunctionAdmit] = slices.Concat(useLedger, []need{
 			{"ec2:DescribeInstances ec2:DescribeHosts ec2:DescribeInstanceTypes ec2:DescribeImages", "*", nil}, consume(config.OutputAdmitQueueURL), {"sqs:SendMessage", queue(config.OutputAdmitDLQURL), nil},
 			{"autoscaling:DescribeAutoScalingGroups", "*", nil},
-			{"autoscaling:CompleteLifecycleAction autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses", groupHere, v.tagged(nil)},
+			{"autoscaling:CompleteLifecycleAction autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses autoscaling:ResumeProcesses", groupHere, v.tagged(nil)},
 		})
 		needs[config.FunctionCfnHook] = needs[config.FunctionAPIRead]
 	}

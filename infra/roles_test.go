@@ -65,7 +65,7 @@ var allowed = map[string]string{
 		kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
 		logs:CreateLogStream logs:PutLogEvents`,
 	"admit": `
-		autoscaling:CompleteLifecycleAction autoscaling:DescribeAutoScalingGroups autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses
+		autoscaling:CompleteLifecycleAction autoscaling:DescribeAutoScalingGroups autoscaling:ResumeProcesses autoscaling:SetDesiredCapacity autoscaling:SuspendProcesses
 		dynamodb:BatchGetItem dynamodb:BatchWriteItem dynamodb:ConditionCheckItem dynamodb:DeleteItem
 		dynamodb:GetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem
 		ec2:DescribeHosts ec2:DescribeImages ec2:DescribeInstanceTypes ec2:DescribeInstances

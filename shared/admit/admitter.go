@@ -29,6 +29,7 @@ type Groups interface {
 	Group(ctx context.Context, s track.Scope, name string) (Group, error)
 	SetCapacity(ctx context.Context, s track.Scope, name string, desired int32) error
 	SuspendLaunching(ctx context.Context, s track.Scope, name string) error
+	ResumeLaunching(ctx context.Context, s track.Scope, name string) error
 	Answer(ctx context.Context, s track.Scope, a event.LifecycleAction, instance string, admitted bool) (waited bool, err error)
 }
 

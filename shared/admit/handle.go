@@ -159,6 +159,12 @@ func (b *batch) admit(ctx context.Context, s track.Scope, launches []*launch) {
 			}
 		}
 	}
+	if err := b.recover(ctx, s, launches); err != nil {
+		b.Log.ErrorContext(ctx, "groups not recovered", "account", s.Account, "error", err)
+		for _, l := range launches {
+			b.again(l)
+		}
+	}
 }
 
 // letIn lets a launch go on.

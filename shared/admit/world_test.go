@@ -323,6 +323,19 @@ func (w *world) SetCapacity(_ context.Context, _ track.Scope, name string, desir
 func (w *world) SuspendLaunching(_ context.Context, _ track.Scope, name string) error {
 	w.step("suspend")
 	w.groups[name].suspended = true
+	w.step("suspended")
+	return nil
+}
+
+// ResumeLaunching implements admit.Groups.
+func (w *world) ResumeLaunching(_ context.Context, _ track.Scope, name string) error {
+	w.step("resume")
+	g := w.groups[name]
+	if err := g.refuses(); err != nil {
+		return err
+	}
+	g.suspended = false
+	w.step("resumed")
 	return nil
 }
 

@@ -132,8 +132,8 @@ func TestAdmission(t *testing.T) {
 	if got := aws.ToInt32(size.AutoScalingGroups[0].DesiredCapacity); got != 2 {
 		t.Errorf("the capacity is %d; want 2", got)
 	}
-	lowered, answered := slices.Index(h.calls, "SetDesiredCapacity"), slices.Index(h.calls, "CompleteLifecycleAction")
-	if lowered < 0 || answered < 0 || slices.Contains(h.calls, "SuspendProcesses") {
+	paused, lowered, resumed := slices.Index(h.calls, "SuspendProcesses"), slices.Index(h.calls, "SetDesiredCapacity"), slices.Index(h.calls, "ResumeProcesses")
+	if paused < 0 || lowered < paused || resumed < lowered || len(size.AutoScalingGroups[0].SuspendedProcesses) > 0 {
 		t.Errorf("calls %v", h.calls)
 	}
 	journal, err := w.store.Journal(t.Context(), time.Now().Add(-time.Hour))

@@ -11,6 +11,10 @@ type Refusals struct {
 	Group     string      // "123456789012/us-east-1/web"
 	Abandoned []Abandoned `json:",omitempty"` // of the last hour, oldest first, a minute each
 	Suspended time.Time   `json:",omitzero"`  // when people were last told that its launching is suspended
+	// Run is that which has the group launch nothing while it makes it smaller, since
+	// Paused; "" for none.
+	Run    string    `json:",omitempty"`
+	Paused time.Time `json:",omitzero"`
 }
 
 // Abandoned is how many launches were abandoned within a minute.
@@ -63,13 +67,47 @@ func (b *Brakes) Suspend(group string, now time.Time) (tell bool) {
 	return true
 }
 
+// PauseGroup notes that a run has a group launch nothing for the moment. The run that noted
+// it last ends it: see UnpauseGroup.
+func (b *Brakes) PauseGroup(group, run string, now time.Time) {
+	r := b.refusals(group, now)
+	r.Run, r.Paused = run, now
+}
+
+// GroupPausedBy returns which run paused a group last, and when; "" for none.
+func (b *Brakes) GroupPausedBy(group string) (run string, since time.Time) {
+	for i := range b.Refusals {
+		if r := &b.Refusals[i]; r.Group == group {
+			return r.Run, r.Paused
+		}
+	}
+	return "", time.Time{}
+}
+
+// GroupSuspended returns when people were last told that a group's launching is
+// suspended; zero: not lately.
+func (b *Brakes) GroupSuspended(group string) time.Time {
+	for i := range b.Refusals {
+		if r := &b.Refusals[i]; r.Group == group {
+			return r.Suspended
+		}
+	}
+	return time.Time{}
+}
+
+// UnpauseGroup notes that nobody pauses a group any more.
+func (b *Brakes) UnpauseGroup(group string, now time.Time) {
+	r := b.refusals(group, now)
+	r.Run, r.Paused = "", time.Time{}
+}
+
 // refusals returns the record of a group, without what is over, in a list of its
 // own: that of the record before stays as it is.
 func (b *Brakes) refusals(group string, now time.Time) *Refusals {
 	list := make([]Refusals, 0, len(b.Refusals)+1)
 	for _, r := range b.Refusals {
 		r.Abandoned = slices.DeleteFunc(slices.Clone(r.Abandoned), func(a Abandoned) bool { return now.Sub(a.At) >= time.Hour })
-		if r.Group == group || len(r.Abandoned) > 0 || !r.Suspended.IsZero() && now.Sub(r.Suspended) < toldTime {
+		if r.Group == group || r.Run != "" || len(r.Abandoned) > 0 || !r.Suspended.IsZero() && now.Sub(r.Suspended) < toldTime {
 			list = append(list, r)
 		}
 	}

@@ -174,7 +174,7 @@ var mutants = []mutant{
 		{"track/sweep.go", `return report, fmt.Errorf("sweep %s: nothing was released: %w", s, err)`, "report.Took = 0"},
 		{"track/sweep.go", "for look := range 2 {", "for look := range 0 {"}}},
 	{"a sweep releases nothing", 100, "", []edit{
-		{"track/sweep.go", "if err := t.release(ctx, s, missing, &report); err != nil {", "_ = missing\n\tif err := error(nil); err != nil {"}}},
+		{"track/sweep.go", "if err := t.release(ctx, s, missing, t.lookAgain, &report); err != nil {", "_ = missing\n\tif err := error(nil); err != nil {"}}},
 	{"lost facts are not adopted", 1500, "", []edit{
 		{"track/sweep.go", "if err := t.adopt(ctx, s, &report); err != nil {", "if err := error(nil); err != nil {"}}},
 	{"a dated rule does not claim what stopped before", 400, "", []edit{

@@ -66,6 +66,12 @@ func (g *Groups) SuspendLaunching(ctx context.Context, s track.Scope, name strin
 	return translate("suspend launching of group", name, err)
 }
 
+// ResumeLaunching implements admit.Groups.
+func (g *Groups) ResumeLaunching(ctx context.Context, s track.Scope, name string) error {
+	_, err := g.in(s).ResumeProcesses(ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: &name, ScalingProcesses: []string{launching}})
+	return translate("resume launching of group", name, err)
+}
+
 // Answer implements admit.Groups.
 func (g *Groups) Answer(ctx context.Context, s track.Scope, a event.LifecycleAction, instance string, admitted bool) (waited bool, err error) {
 	result := abandon

@@ -97,15 +97,20 @@ func TestAnswerOnTheWire(t *testing.T) {
 	}
 }
 
-func TestSuspendOnTheWire(t *testing.T) {
+func TestSuspendAndResumeOnTheWire(t *testing.T) {
 	t.Parallel()
-	w := &wire{status: 200, body: answered("SuspendProcesses")}
-	if err := w.client(t).SuspendLaunching(t.Context(), track.Scope{}, "my-asg"); err != nil {
-		t.Fatal(err)
-	}
-	want := url.Values{"Action": {"SuspendProcesses"}, "Version": {"2011-01-01"}, "AutoScalingGroupName": {"my-asg"}, "ScalingProcesses.member.1": {"Launch"}}
-	if w.asked.Encode() != want.Encode() {
-		t.Errorf("asked %s\nwant  %s", w.asked.Encode(), want.Encode())
+	for action, call := range map[string]func(*Groups) error{
+		"SuspendProcesses": func(g *Groups) error { return g.SuspendLaunching(t.Context(), track.Scope{}, "my-asg") },
+		"ResumeProcesses":  func(g *Groups) error { return g.ResumeLaunching(t.Context(), track.Scope{}, "my-asg") },
+	} {
+		w := &wire{status: 200, body: answered(action)}
+		if err := call(w.client(t)); err != nil {
+			t.Fatal(err)
+		}
+		want := url.Values{"Action": {action}, "Version": {"2011-01-01"}, "AutoScalingGroupName": {"my-asg"}, "ScalingProcesses.member.1": {"Launch"}}
+		if w.asked.Encode() != want.Encode() {
+			t.Errorf("asked %s\nwant  %s", w.asked.Encode(), want.Encode())
+		}
 	}
 }
 

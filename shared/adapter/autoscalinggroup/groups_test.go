@@ -70,6 +70,10 @@ func (f *fakeAPI) SuspendProcesses(context.Context, *autoscaling.SuspendProcesse
 	return nil, f.err
 }
 
+func (f *fakeAPI) ResumeProcesses(context.Context, *autoscaling.ResumeProcessesInput, ...func(*autoscaling.Options)) (*autoscaling.ResumeProcessesOutput, error) {
+	return nil, f.err
+}
+
 func (f *fakeAPI) CompleteLifecycleAction(context.Context, *autoscaling.CompleteLifecycleActionInput, ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error) {
 	return nil, f.err
 }
