@@ -90,7 +90,6 @@ const allowedOnGroups = `
 // The statements that may have a resource with a wildcard, and why.
 var wildcards = map[string]string{
 	"Observe":            "the Describe actions of EC2 know no resources",
-	"Inventory":          "they list what an account and Region has, and AWS documents nothing narrower for our use",
 	"StreamList":         "dynamodb:ListStreams knows no resources",
 	"NeverStopProtected": "a Deny is the safer the more it covers",
 	"NeverTerminate":     "a Deny is the safer the more it covers",
