@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"licenseguard/shared/ledger"
 	"licenseguard/shared/license"
 )
 
@@ -35,13 +34,6 @@ type Reading struct {
 	// Keep chooses the applications that are kept, so that what is held in memory does
 	// not grow with what machines list.
 	Keep func(license.Application) bool
-}
-
-// Node is a managed node as Systems Manager describes it.
-type Node struct {
-	ID         license.ResourceID
-	Registered time.Time
-	LastPing   time.Time // when its agent last told of itself
 }
 
 const (
@@ -148,65 +140,6 @@ func (t *Tracker) readInventory(ctx context.Context, s Scope, instances, nodes [
 	return out, nil
 }
 
-// nodeSighting makes a sighting of a node and its inventory.
-func nodeSighting(n Node, inv *license.Inventory, observed time.Time) sighting {
-	in := license.Instance{ID: n.ID, State: license.Running, LaunchTime: n.Registered, Tags: inv.Tags}
-	if in.LaunchTime.IsZero() {
-		in.LaunchTime = time.Unix(0, 0).UTC() // it must be the same at each look
-	}
-	var problems []string
-	in.TypeFacts, problems = inv.Guest.Type()
-	in.Type = in.TypeFacts.Name
-	if _, read := inv.Captured[license.PartGuest]; !read {
-		problems = []string{"it told no " + string(license.PartGuest)}
-	}
-	for _, p := range problems {
-		inv.Problems = append(inv.Problems, p+"; it counts as what is on record, else as its worst case")
-	}
-	told := inv.Told()
-	if n.LastPing.After(told) {
-		told = n.LastPing
-	}
-	return sighting{instance: in, inventory: inv, confirmed: told, observed: observed, happened: observed}
-}
-
-// nodeFacts completes the facts of a node by those before: what a guest does not tell
-// this time it has still.
-func nodeFacts(f *ledger.Facts, s *sighting, before *license.Instance) {
-	in := &f.Instance
-	if in.TypeFacts.VCPUs == 0 && before.TypeFacts.VCPUs > 0 {
-		in.Type, in.TypeFacts = before.Type, before.TypeFacts
-	}
-	if s.inventory != nil {
-		if _, read := s.inventory.Captured[license.PartTags]; !read {
-			in.Tags = before.Tags
-		}
-	}
-}
-
-// confirmed returns since when a node is known to have told of itself.
-func confirmed(before time.Time, s *sighting) time.Time {
-	told := s.confirmed
-	if told.After(s.observed) {
-		told = s.observed // a node's clock may be wrong
-	}
-	if told.Sub(before) >= confirmStep || told.After(before) && s.observed.Sub(told) >= confirmStep {
-		return told
-	}
-	return before
-}
-
-// deregistered says of each product why it is found no more.
-func deregistered(before []license.Discovery, at time.Time) []license.Discovery {
-	out := slices.Clone(before)
-	for i := range out {
-		if out[i].Lost.IsZero() {
-			out[i].Lost, out[i].Why = at, "the node is registered no more"
-		}
-	}
-	return out
-}
-
 // tell logs what inventories could not tell, within bounds, and returns how much it was.
 func (t *Tracker) tell(ctx context.Context, s Scope, all []*license.Inventory) (problems int) {
 	for _, inv := range all {
@@ -220,151 +153,6 @@ func (t *Tracker) tell(ctx context.Context, s Scope, all []*license.Inventory) (
 		t.Log.WarnContext(ctx, "inventories not told well", "account", s.Account, "region", s.Region, "problems", problems, "logged", loggedProblems)
 	}
 	return problems
-}
-
-// SweepInventory reads the inventory of every machine of an account and all managed
-// nodes, finds the products, and counts and releases nodes. It costs nothing where no
-// configuration asks for it. A listing that fails finds and releases nothing; a node
-// that is missing is released only if it was on record before the listing and two
-// direct looks do not find it either. Instances of EC2 are those on record.
-func (t *Tracker) SweepInventory(ctx context.Context, s Scope) (SweepReport, error) {
-	report := SweepReport{Account: s.Account, Region: s.Region}
-	start := t.Now()
-	err := t.sweepInventory(ctx, s, &report)
-	report.Took = t.Now().Sub(start)
-	return report, err
-}
-
-func (t *Tracker) sweepInventory(ctx context.Context, s Scope, report *SweepReport) error {
-	if _, err := t.refresh(ctx); err != nil {
-		return fmt.Errorf("read configurations: %w", err)
-	}
-	if !t.wantsInventory() {
-		return nil
-	}
-	sightings, missing, err := t.listInventory(ctx, s, t.Now(), report)
-	if err != nil {
-		return fmt.Errorf("inventory: nothing was released: %w", err)
-	}
-	for block := range slices.Chunk(sightings, sweepBlock) {
-		if err := t.recordSwept(ctx, s, block, report); err != nil {
-			return fmt.Errorf("inventory: %w", err)
-		}
-	}
-	if err := t.releaseNodes(ctx, s, missing, report); err != nil {
-		return fmt.Errorf("inventory: %w", err)
-	}
-	return nil
-}
-
-func (t *Tracker) recordSwept(ctx context.Context, s Scope, sightings []sighting, report *SweepReport) error {
-	r, err := t.record(ctx, s, sightings)
-	report.Changes += r.changes
-	if err != nil {
-		return err
-	}
-	for _, err := range r.failed {
-		return err
-	}
-	return nil
-}
-
-// listInventory lists nodes and inventories. It returns sightings of all nodes, and of
-// those instances on record of which discoveries change, and the nodes on record that
-// were not listed.
-func (t *Tracker) listInventory(ctx context.Context, s Scope, start time.Time, report *SweepReport) (sightings []sighting, missing []string, err error) {
-	var nodes []Node
-	err = t.Inventories.EachNode(ctx, s, func(page []Node) error {
-		nodes = append(nodes, page...)
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("list managed nodes: %w", err)
-	}
-	all := make(inventories)
-	for _, r := range t.readings() {
-		if r.Nodes && len(nodes) == 0 {
-			continue
-		}
-		err := t.Inventories.EachInventory(ctx, s, r, func(page []license.Inventory) error {
-			all.add(page, t.Now())
-			return nil
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("read the inventory %s: %w", r.Part, err)
-		}
-	}
-	seen := make(map[license.ResourceID]bool, len(nodes))
-	var told []*license.Inventory
-	for _, n := range nodes {
-		inv := all.of(n.ID)
-		seen[n.ID] = true
-		sightings, told = append(sightings, nodeSighting(n, inv, start)), append(told, inv)
-	}
-	report.Nodes = len(nodes)
-	err = t.Store.EachFacts(ctx, s.Account, s.Region, func(f ledger.Facts) error {
-		switch in := &f.Instance; {
-		case in.State == license.Terminated || seen[in.ID]:
-		case in.ID.Type() == license.ManagedNode && f.Observed.Before(start):
-			missing = append(missing, in.ID.AWSID())
-		case in.ID.Type() == license.EC2Instance:
-			inv := all.of(in.ID)
-			told = append(told, inv)
-			if after := t.finder().Discover(in.Discoveries, inv, in, start); !slices.Equal(after, in.Discoveries) {
-				sightings = append(sightings, sighting{instance: *in, host: f.Host, inventory: inv, observed: f.Observed, happened: start})
-			}
-		}
-		return nil
-	})
-	report.Findings = t.tell(ctx, s, told)
-	return sightings, missing, err
-}
-
-// releaseNodes looks at nodes directly, twice, and releases those that neither look
-// finds.
-func (t *Tracker) releaseNodes(ctx context.Context, s Scope, missing []string, report *SweepReport) error {
-	slices.Sort(missing)
-	_, gone, err := t.lookAtNodes(ctx, s, missing)
-	if err != nil {
-		return err
-	}
-	now := t.Now()
-	var sightings []sighting
-	for _, id := range gone {
-		sightings = append(sightings, sighting{instance: license.Instance{ID: license.NewResourceID(s.Account, s.Region, id)}, gone: true, observed: now, happened: now})
-	}
-	report.Released += len(gone)
-	return t.recordSwept(ctx, s, sightings, report)
-}
-
-// lookAtNodes describes nodes, a second time what was not found at first.
-func (t *Tracker) lookAtNodes(ctx context.Context, s Scope, ids []string) (found []Node, missing []string, err error) {
-	missing = ids
-	for look := range 2 {
-		if len(missing) == 0 {
-			break
-		}
-		if look > 0 {
-			if err := t.wait(ctx, secondLook); err != nil {
-				return nil, nil, err
-			}
-		}
-		var still []string
-		for chunk := range slices.Chunk(missing, nodeBatch) {
-			nodes, err := t.Inventories.Nodes(ctx, s, chunk)
-			if err != nil {
-				return nil, nil, fmt.Errorf("describe managed nodes: %w", err)
-			}
-			found = append(found, nodes...)
-			for _, id := range chunk {
-				if !slices.ContainsFunc(nodes, func(n Node) bool { return n.ID.AWSID() == id }) {
-					still = append(still, id)
-				}
-			}
-		}
-		missing = still
-	}
-	return found, missing, nil
 }
 
 // relevant drops hints that ask for nothing: objects that were seen, parts and nodes
@@ -389,8 +177,6 @@ func (b *batch) relevant(ctx context.Context, hints []pending) ([]pending, error
 		return isNode(h.ID) && !wanted || h.Object != "" && (!wanted || !asked || h.ETag != "" && t.found.seen[objectOf(p)] == h.ETag)
 	}), nil
 }
-
-func isNode(id string) bool { return strings.HasPrefix(id, "mi-") }
 
 func objectOf(p pending) string {
 	return p.event.Account + "/" + p.event.Region + "/" + p.hint.ID + "/" + p.hint.Object
@@ -475,44 +261,4 @@ func (b *batch) seeInventory(ctx context.Context, s Scope, hints []pending, aske
 	t.tell(ctx, s, told)
 	gone, err := b.missingNodes(ctx, s, hints, present, missing)
 	return append(out, gone...), err
-}
-
-// missingNodes releases the nodes on record that are registered no more. One that is
-// not on record may be too new to be told of; and one that an event says is gone may
-// still be told of: both are retried, until the last receive.
-func (b *batch) missingNodes(ctx context.Context, s Scope, hints []pending, present, missing []string) ([]sighting, error) {
-	ids := make([]license.ResourceID, len(missing))
-	for i, id := range missing {
-		ids[i] = license.NewResourceID(s.Account, s.Region, id)
-	}
-	facts, err := b.t.Store.LoadFacts(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	now := b.t.Now()
-	var gone []sighting
-	for _, id := range ids {
-		if _, had := facts[id]; had {
-			gone = append(gone, sighting{instance: license.Instance{ID: id}, gone: true, observed: now, happened: now, eventID: eventOf(hints, id.AWSID())})
-		}
-	}
-	for _, p := range hints {
-		if !isNode(p.hint.ID) || p.message.Receives >= lastReceive {
-			continue
-		}
-		_, had := facts[license.NewResourceID(s.Account, s.Region, p.hint.ID)]
-		if slices.Contains(missing, p.hint.ID) && !had || slices.Contains(present, p.hint.ID) && strings.HasSuffix(p.event.DetailType, "Deregistration") {
-			b.retry[p.message.ID] = true
-		}
-	}
-	return gone, nil
-}
-
-func eventOf(hints []pending, id string) string {
-	for _, p := range hints {
-		if p.hint.ID == id {
-			return p.event.ID
-		}
-	}
-	return ""
 }
