@@ -234,6 +234,9 @@ func (g *group) reconcile() {
 func (g *group) launch() {
 	g.seq++
 	g.launches++
+	if g.launches > 5000 {
+		g.t.Fatalf("%s launches without end: %d instances so far", g.name, g.launches)
+	}
 	id := fmt.Sprintf("i-%017x", g.seq)
 	tags := map[string]string{license.TagAutoScalingGroup: g.name}
 	maps.Copy(tags, g.tags)
