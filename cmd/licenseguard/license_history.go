@@ -11,6 +11,7 @@ import (
 
 	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/ledger"
+	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
 	"licenseguard/shared/telemetry"
 )
@@ -20,8 +21,8 @@ type edit struct {
 	Revision    int64
 	At          time.Time
 	By          string
-	What        string                 // created, changed or deleted
-	Differences []registrar.Difference `json:",omitempty"`
+	What        string               // created, changed or deleted
+	Differences []license.Difference `json:",omitempty"`
 }
 
 func licenseHistory() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -27,7 +28,11 @@ func peaksCommand() *cobra.Command {
 			if to.IsZero() {
 				to.Time = time.Now()
 			}
-			peaks, err := line.Peaks(timeline.Period(by), from.Time, to.Time)
+			except, err := log.exceptions(c.Context(), &r)
+			if err != nil {
+				return err
+			}
+			peaks, err := line.Peaks(timeline.Period(by), from.Time, to.Time, except...)
 			if err != nil {
 				return badInput("%w", err)
 			}
@@ -52,4 +57,18 @@ func peaksCommand() *cobra.Command {
 	c.Flags().Var(&from, "from", "from this instant on (default: the first row)")
 	c.Flags().Var(&to, "to", "until this instant (default: now)")
 	return c
+}
+
+// exceptions are those of the ledger whose log it is; a log that is named by itself
+// has none: they are decisions, and stay with the ledger.
+func (l *changeLog) exceptions(ctx context.Context, r *reader) (out []timeline.Exception, err error) {
+	if l.folder != "" && r.stack == "" && r.dir == "" {
+		return nil, nil
+	}
+	err = r.read(ctx, func(store opened) error {
+		configurations, _, err := store.Configurations(ctx)
+		out = exceptions(configurations)
+		return err
+	})
+	return out, err
 }

@@ -32,9 +32,9 @@ const (
 type planned struct {
 	License, ID string
 	Result      string
-	Differences []registrar.Difference `json:",omitempty"`
-	Before      *snapshot.Position     `json:",omitempty"`
-	After       *snapshot.Position     `json:",omitempty"`
+	Differences []license.Difference `json:",omitempty"`
+	Before      *snapshot.Position   `json:",omitempty"`
+	After       *snapshot.Position   `json:",omitempty"`
 
 	seen   *license.Configuration // what it was compared with; nil: there was none
 	wanted license.Configuration
@@ -114,7 +114,7 @@ func (a applier) compareOne(ctx context.Context, wanted license.Configuration) (
 	if err != nil {
 		return p, badInput("license %q: %w", wanted.Name, err)
 	}
-	if p.Differences = registrar.Differences(p.seen, &amended); p.seen != nil && len(p.Differences) == 0 {
+	if p.Differences = license.Differences(p.seen, &amended); p.seen != nil && len(p.Differences) == 0 {
 		p.Result, p.After = unchanged, p.Before
 		return p, nil
 	}
@@ -198,7 +198,7 @@ func stale(p planned, now *license.Configuration) error {
 		fmt.Fprintf(&what, "%s made it meanwhile", now.UpdatedBy)
 	default:
 		fmt.Fprintf(&what, "%s changed it meanwhile, at %s:", now.UpdatedBy, stamp(now.UpdatedAt))
-		for i, d := range registrar.Differences(p.seen, now) {
+		for i, d := range license.Differences(p.seen, now) {
 			if i > 0 {
 				what.WriteByte(',')
 			}
@@ -240,7 +240,7 @@ func printPlan(out io.Writer, plan []planned, dry bool) {
 	}
 }
 
-func printDifferences(out io.Writer, differences []registrar.Difference) {
+func printDifferences(out io.Writer, differences []license.Difference) {
 	for _, d := range differences {
 		if d.From == "" {
 			fmt.Fprintf(out, "  %-28s %s\n", d.Field, telemetry.Clean(d.To, 400))

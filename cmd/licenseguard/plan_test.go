@@ -109,7 +109,7 @@ func TestDryRunShowsAndWritesNothing(t *testing.T) {
 	fewer := strings.Replace(threeLicenses, "licenseCount: 10", "licenseCount: 4", 1)
 	fewer = strings.Replace(fewer, "{tag: Software=db*}", "{tag: Software=database}", 1)
 	dry := mustRun(t, a, fewer, true)
-	want := []registrar.Difference{
+	want := []license.Difference{
 		{Field: "licenseCount", From: "10", To: "4"},
 		{Field: "associations", From: "ami ami-0123456789abcdef0, tag Software=db*", To: "ami ami-0123456789abcdef0, tag Software=database"},
 	}
@@ -151,7 +151,7 @@ func TestApplyShowsEnforcementAndKeepsExemptions(t *testing.T) {
 	stricter := strings.Replace(threeLicenses, "    hardLimit: true\n", `    hardLimit: true
     enforcement: {mode: stop, grace: 1h, hours: "Sat,Sun 00:00-24:00 UTC", autoScaling: lower, escalateAfter: 2h, tagsExempt: true}
 `, 1)
-	want := []registrar.Difference{
+	want := []license.Difference{
 		{Field: "enforcement.mode", From: "observe", To: "stop"}, {Field: "enforcement.grace", From: "0s", To: "1h0m0s"}, {Field: "enforcement.hours", From: "", To: "Sat,Sun 00:00-24:00 UTC"},
 		{Field: "enforcement.autoScaling", From: "alert", To: "lower"}, {Field: "enforcement.escalateAfter", From: "24h0m0s", To: "2h0m0s"}, {Field: "enforcement.tagsExempt", From: "false", To: "true"},
 	}
@@ -165,7 +165,7 @@ func TestApplyShowsEnforcementAndKeepsExemptions(t *testing.T) {
 	if e, ok := l.Configuration.Exempt(instance, a.Now()); !ok || e.Approver != "ann" {
 		t.Errorf("the exemption is %+v", l.Configuration.Exemptions)
 	}
-	want = []registrar.Difference{{Field: "enforcement.hours", From: "Sat,Sun 00:00-24:00 UTC", To: ""}}
+	want = []license.Difference{{Field: "enforcement.hours", From: "Sat,Sun 00:00-24:00 UTC", To: ""}}
 	if diff := cmp.Diff(want, mustRun(t, a, strings.Replace(stricter, `hours: "Sat,Sun 00:00-24:00 UTC", `, "", 1), true)[0].Differences); diff != "" {
 		t.Error(diff)
 	}

@@ -49,7 +49,7 @@ verify: 3 the evidence is not what was sealed.`,
 		}
 	}
 	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), auditCommand(), verifyCommand(), evidenceCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
-	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand())
+	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand(), annotationCommand())
 	in(groupRun, demoCommand(), upCommand())
 	in(groupAWS, proxyCommand(), scanCommand(), sweepCommand(), doctorCommand())
 	root.AddCommand(versionCommand())

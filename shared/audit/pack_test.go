@@ -44,7 +44,7 @@ func request(t *testing.T) Request {
 	before.Count = nil
 	return Request{From: from, To: from.AddDate(0, 6, 0), Made: from.AddDate(0, 7, 0), By: hostile, Line: line, Subjects: []Subject{
 		{Configuration: c, Edits: []registrar.Edit{{Revision: 1, At: from.AddDate(0, 0, 1), By: "alice", Configuration: before},
-			{Revision: 2, At: from.AddDate(0, 0, 2), By: hostile, Configuration: c, Differences: []registrar.Difference{{Field: "licenseCount", To: "10"}}}}},
+			{Revision: 2, At: from.AddDate(0, 0, 2), By: hostile, Configuration: c, Differences: []license.Difference{{Field: "licenseCount", To: "10"}}}}},
 		{Configuration: license.Configuration{ID: "lic-b", Name: "idle", CountingType: license.CountInstance}},
 	}}
 }

@@ -193,6 +193,30 @@ func (o *Operator) Unexempt(ctx context.Context, id string, instance license.Res
 	})
 }
 
+// Annotate leaves some past use out of the adjusted peaks of a license; Approver is who
+// the operator is, unless it says another.
+func (o *Operator) Annotate(ctx context.Context, id string, a license.Annotation) error {
+	if o.By == "" {
+		return ErrNobody
+	}
+	if a.Approver == "" {
+		a.Approver = o.By
+	}
+	return o.amend(ctx, id, func(c license.Configuration, now time.Time) (license.Configuration, error) {
+		return c.WithAnnotation(a, now, o.By)
+	})
+}
+
+// Unannotate withdraws the annotation of a resource that begins at an instant.
+func (o *Operator) Unannotate(ctx context.Context, id string, resource license.ResourceID, from time.Time) error {
+	if o.By == "" {
+		return ErrNobody
+	}
+	return o.amend(ctx, id, func(c license.Configuration, now time.Time) (license.Configuration, error) {
+		return c.WithoutAnnotation(resource, from, now, o.By)
+	})
+}
+
 func (o *Operator) amend(ctx context.Context, id string, change func(license.Configuration, time.Time) (license.Configuration, error)) error {
 	const attempts = 20
 	for attempt := 1; ; attempt++ {

@@ -32,8 +32,8 @@ func Amend(old *Configuration, wanted Configuration, now time.Time, by string) (
 			Want: fmt.Sprintf("%s counts %s; make a new configuration to count something else", old.ID, old.CountingType)}
 	}
 	wanted.Associations = keepSince(old.Associations, wanted.Associations)
-	wanted.Exemptions = old.Exemptions // they have a way of their own
-	if wanted.Detached == nil {        // a license file has none
+	wanted.Exemptions, wanted.Annotations = old.Exemptions, old.Annotations // they have a way of their own
+	if wanted.Detached == nil {                                             // a license file has none
 		wanted.Detached = old.Detached
 	}
 	wanted.Rules = mergeVersions(old.Rules, wanted.Rules, now)

@@ -17,6 +17,7 @@ type Configuration struct {
 	ID           string // "lic-" and 32 hex digits
 	ARN          string // arn:aws:license-manager:REGION:ACCOUNT:license-configuration:ID
 	Name         string
+	Vendor       string `json:",omitempty"` // who audits it: what is sealed and handed out is kept apart by it
 	Description  string
 	CountingType CountingType
 	Count        *int64 // how many licenses there are; nil: track only, no limit
@@ -30,7 +31,8 @@ type Configuration struct {
 	// from an AMI or a launch template that gave it to them.
 	Detached    []ResourceID `json:",omitempty"`
 	Enforcement Enforcement
-	Exemptions  []Exemption `json:",omitempty"` // in order of their beginning
+	Exemptions  []Exemption  `json:",omitempty"` // in order of their beginning
+	Annotations []Annotation `json:",omitempty"` // in order of their beginning
 	// Products name software by which resources are discovered; see Product.
 	Products []Product `json:",omitempty"`
 	// DisassociateWhenNotFound ends the use of what was discovered when the software
@@ -126,6 +128,8 @@ func (c Configuration) validate() error {
 		return bad("id", c.ID, "give lic- and letters or digits, such as lic-0123456789abcdef0123456789abcdef")
 	case strings.TrimSpace(c.Name) == "" || len(c.Name) > 256 || !printable(c.Name):
 		return bad("name", c.Name, "give 1 to 256 printable characters")
+	case len(c.Vendor) > 100 || !printable(c.Vendor) || c.Vendor != strings.TrimSpace(c.Vendor):
+		return bad("vendor", c.Vendor, "give at most 100 printable characters without spaces around them, the same for all licenses of the vendor")
 	case len(c.Description) > 1024 || !printable(c.Description):
 		return bad("description", c.Description, "give at most 1,024 printable characters")
 	case c.Count != nil && (*c.Count < 0 || *c.Count > MaximumCount):
@@ -153,6 +157,11 @@ func (c Configuration) validate() error {
 	}
 	for _, e := range c.Exemptions {
 		if err := e.validate(); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.Annotations {
+		if err := a.validate(); err != nil {
 			return err
 		}
 	}

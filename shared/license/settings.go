@@ -57,6 +57,18 @@ func Settings() []Setting {
 		choice("tags-exempt", "enforcement.tagsExempt", func(e *Enforcement) *bool { return &e.TagsExempt },
 			[]string{"false", "true"}, []bool{false, true}),
 		thresholdsSetting(),
+		{
+			Key: SettingPrefix + "vendor", Sets: "vendor", Values: "who audits the license, at most 100 characters, the same for all licenses of the vendor",
+			set: func(c *Configuration, value string) error {
+				if value == "" {
+					return errors.New("no vendor is none")
+				}
+				c.Vendor = value
+				return nil
+			},
+			reset: func(c *Configuration, _ string) { c.Vendor = "" },
+			in:    func(c *Configuration) string { return c.Vendor },
+		},
 		associationSetting("associate-tag", ByTag, "one or more `key` or `key=value`, with spaces between them; in them @. is any text, @- any one character, @_ a space, @@ an @"),
 		associationSetting("associate-launch-template", ByLaunchTemplate, "one or more launch template ids, with spaces between them"),
 	}

@@ -31,7 +31,7 @@ func full(t *testing.T) (license.Configuration, map[string]string) {
 	c := license.Configuration{
 		Enforcement: license.Enforcement{Mode: license.Stop, Grace: 48 * time.Hour, Settle: 90 * time.Second, Hours: hours(t, "Mon-Thu+Sat 08:00-18:00 Europe/Berlin"),
 			ActionsPerHour: 3, AutoScaling: license.AutoScalingDetach, EscalateAfter: 72 * time.Hour, RestartGrace: 0, TagsExempt: true},
-		Thresholds: []int{50, 100},
+		Thresholds: []int{50, 100}, Vendor: "Oracle",
 		Associations: []license.Association{
 			{Kind: license.ByTag, Value: "Software=oracle*"}, {Kind: license.ByTag, Value: "Mail=a b@c?"},
 			{Kind: license.ByLaunchTemplate, Value: "lt-0123456789abcdef0"}, {Kind: license.ByLaunchTemplate, Value: "lt-0123456789abcdef1"},
@@ -40,7 +40,7 @@ func full(t *testing.T) (license.Configuration, map[string]string) {
 	c.Tags = map[string]string{
 		"licenseguard:on-violation": "stop", "licenseguard:grace": "48h", "licenseguard:settle": "1m30s", "licenseguard:hours": "Mon-Thu+Sat 08:00-18:00 Europe/Berlin",
 		"licenseguard:actions-per-hour": "3", "licenseguard:auto-scaling": "detach", "licenseguard:escalate-after": "72h", "licenseguard:restart-grace": "0s",
-		"licenseguard:tags-exempt": "true", "licenseguard:alert-at": "50 100",
+		"licenseguard:tags-exempt": "true", "licenseguard:alert-at": "50 100", "licenseguard:vendor": "Oracle",
 		"licenseguard:associate-tag":             "Software=oracle@. Mail=a@_b@@c@-",
 		"licenseguard:associate-launch-template": "lt-0123456789abcdef0 lt-0123456789abcdef1",
 	}
@@ -164,7 +164,7 @@ func TestTagsRefused(t *testing.T) {
 		many[fmt.Sprint(i)] = ""
 	}
 	const settings = "licenseguard:on-violation, licenseguard:grace, licenseguard:settle, licenseguard:hours, licenseguard:actions-per-hour, licenseguard:auto-scaling, " +
-		"licenseguard:escalate-after, licenseguard:restart-grace, licenseguard:tags-exempt, licenseguard:alert-at, licenseguard:associate-tag, licenseguard:associate-launch-template"
+		"licenseguard:escalate-after, licenseguard:restart-grace, licenseguard:tags-exempt, licenseguard:alert-at, licenseguard:vendor, licenseguard:associate-tag, licenseguard:associate-launch-template"
 	tests := []struct {
 		name string
 		tags map[string]string

@@ -51,6 +51,7 @@ type file struct {
 type entry struct {
 	ID           string            `yaml:"id"`
 	Name         string            `yaml:"name"`
+	Vendor       string            `yaml:"vendor"`
 	Description  string            `yaml:"description"`
 	CountingType string            `yaml:"countingType"`
 	LicenseCount *number           `yaml:"licenseCount"`
@@ -213,7 +214,7 @@ func readable(message string) string {
 
 func (e entry) configuration(account, region string) (license.Configuration, error) {
 	c := license.Configuration{
-		ID: e.ID, Name: e.Name, Description: e.Description, CountingType: license.CountingType(e.CountingType),
+		ID: e.ID, Name: e.Name, Vendor: e.Vendor, Description: e.Description, CountingType: license.CountingType(e.CountingType),
 		HardLimit: e.HardLimit, Status: license.Status(e.Status), Products: e.products(), DisassociateWhenNotFound: e.DisassociateWhenNotFound,
 	}
 	if e.Thresholds != nil {
@@ -304,7 +305,7 @@ func (e entry) given() map[string]bool {
 		"enforcement.mode": n.Mode != "", "enforcement.actionsPerHour": n.ActionsPerHour != nil, "enforcement.settle": n.Settle != "",
 		"enforcement.grace": n.Grace != "", "enforcement.hours": n.Hours != "", "enforcement.autoScaling": n.AutoScaling != "",
 		"enforcement.escalateAfter": n.EscalateAfter != "", "enforcement.tagsExempt": n.TagsExempt != nil,
-		"enforcement.restartGrace": n.RestartGrace != "", "thresholds": e.Thresholds != nil,
+		"enforcement.restartGrace": n.RestartGrace != "", "thresholds": e.Thresholds != nil, "vendor": e.Vendor != "",
 		"associations": false, // a tag adds to those of the file
 	}
 }

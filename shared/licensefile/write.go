@@ -48,6 +48,7 @@ func (w *writer) field(name, value string) {
 func (w *writer) license(c *license.Configuration) {
 	w.line(1, "- id: %s", scalar(c.ID))
 	w.field("name", c.Name)
+	w.field("vendor", c.Vendor)
 	w.field("description", c.Description)
 	w.field("countingType", string(c.CountingType))
 	if c.Count != nil {

@@ -96,6 +96,7 @@ func drawConfiguration(t *rapid.T, n int) license.Configuration {
 	if rapid.Bool().Draw(t, "hours") {
 		c.Enforcement.Hours, _ = license.ParseHours("Mon-Fri 08:00-18:00 Europe/Berlin")
 	}
+	c.Vendor = rapid.SampledFrom([]string{"", "Oracle", "yes", `=1 "x"`}).Draw(t, "vendor")
 	c.Thresholds = rapid.SampledFrom([][]int{nil, {}, {50}, {1, 80}}).Draw(t, "thresholds")
 	c.UpdatedBy, c.TightenedAt, c.AnswersFrom = "ann", writeTime, writeTime
 	c, err := c.Normalized()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"licenseguard/shared/license"
 )
 
 // Period is a span of the calendar, in UTC.
@@ -63,11 +65,40 @@ type Peak struct {
 	LicenseHours float64
 	// OverMinutes is how long more was deployed than there were licenses.
 	OverMinutes float64
+	// Adjusted is the same without what exceptions leave out; nil where none of them
+	// is of this license and time.
+	Adjusted *Adjusted `json:",omitempty"`
+}
+
+// Adjusted is a high-water mark without what exceptions leave out.
+type Adjusted struct {
+	High                      int64
+	HighAt                    time.Time
+	LicenseHours, OverMinutes float64
+}
+
+// Exception leaves what one resource used of a license out of peaks, for some time.
+type Exception struct {
+	License  string
+	Resource string // ARN
+	From, To time.Time
+}
+
+// ExceptionsOf returns what the annotations of a license leave out.
+func ExceptionsOf(c *license.Configuration) []Exception {
+	var out []Exception
+	for _, a := range c.Annotations {
+		if a.Holds() {
+			out = append(out, Exception{License: c.ID, Resource: a.Resource.ARN(), From: a.From, To: a.Until})
+		}
+	}
+	return out
 }
 
 // Peaks returns the periods of each license between two instants, cut at these, in
 // the order of licenses and time. A license is shown from its first row to its end.
-func (t *Timeline) Peaks(p Period, from, to time.Time) ([]Peak, error) {
+// Exceptions leave the numbers as they are and give the adjusted ones beside them.
+func (t *Timeline) Peaks(p Period, from, to time.Time, except ...Exception) ([]Peak, error) {
 	if !slices.Contains(Periods(), p) {
 		return nil, fmt.Errorf("period %q: want hour, day, month or quarter", p)
 	}
@@ -85,24 +116,39 @@ func (t *Timeline) Peaks(p Period, from, to time.Time) ([]Peak, error) {
 		if v.end != 0 {
 			last = min(last, v.end)
 		}
-		out = append(out, v.peaks(p, first, last)...)
+		raw := v.peaks(p, v.steps(nil), first, last)
+		adjust(raw, v, p, first, last, slices.DeleteFunc(slices.Clone(except), func(e Exception) bool { return e.License != id }))
+		out = append(out, raw...)
 	}
 	return out, nil
+}
+
+// adjust adds to the periods of a license what they are without its exceptions.
+func adjust(raw []Peak, v *view, p Period, first, last int64, except []Exception) {
+	if len(except) == 0 {
+		return
+	}
+	for i, a := range v.peaks(p, v.steps(except), first, last) {
+		if slices.ContainsFunc(except, func(e Exception) bool { return e.From.Before(a.To) && a.From.Before(e.To) }) {
+			raw[i].Adjusted = &Adjusted{a.High, a.HighAt, a.LicenseHours, a.OverMinutes}
+		}
+	}
 }
 
 // step is a change of what is deployed or of the count.
 type step struct{ at, by int64 }
 
 // steps returns the changes of what is deployed, in order of time.
-func (v *view) steps() []step {
+func (v *view) steps(except []Exception) []step {
 	var steps []step
-	for _, segments := range v.resources {
+	for resource, segments := range v.resources {
+		cuts := cutsOf(segments, resource, except)
 		before := int64(0)
-		for _, s := range segments {
-			if by := s.row.licenses - before; by != 0 {
-				steps = append(steps, step{s.from, by})
+		for _, c := range cuts {
+			if by := c.by - before; by != 0 {
+				steps = append(steps, step{c.at, by})
 			}
-			before = s.row.licenses
+			before = c.by
 		}
 	}
 	for _, l := range v.limits { // the count changes, what is deployed does not
@@ -112,11 +158,34 @@ func (v *view) steps() []step {
 	return steps
 }
 
-func (v *view) peaks(p Period, first, last int64) []Peak {
+// cutsOf returns how much a resource consumes from each instant at which that may
+// change: nothing within its exceptions.
+func cutsOf(segments []segment, resource string, except []Exception) []step {
+	cuts := make([]step, 0, len(segments))
+	for _, s := range segments {
+		cuts = append(cuts, step{s.from, s.row.licenses})
+	}
+	if except = slices.DeleteFunc(slices.Clone(except), func(e Exception) bool { return e.Resource != resource }); len(except) == 0 {
+		return cuts
+	}
+	for _, e := range except {
+		cuts = append(cuts, step{e.From.UnixMilli(), 0}, step{e.To.UnixMilli(), 0})
+	}
+	slices.SortFunc(cuts, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	for i := range cuts {
+		inside := func(e Exception) bool { return e.From.UnixMilli() <= cuts[i].at && cuts[i].at < e.To.UnixMilli() }
+		cuts[i].by = 0
+		if s := at(segments, cuts[i].at); s != nil && !slices.ContainsFunc(except, inside) {
+			cuts[i].by = s.row.licenses
+		}
+	}
+	return cuts
+}
+
+func (v *view) peaks(p Period, steps []step, first, last int64) []Peak {
 	if first >= last {
 		return nil
 	}
-	steps := v.steps()
 	i, deployed := 0, int64(0)
 	apply := func(until int64) { // the changes up to an instant, that included
 		for ; i < len(steps) && steps[i].at <= until; i++ {
@@ -170,7 +239,7 @@ func (t *Timeline) Series(id string, from, to time.Time) []Point {
 		return nil
 	}
 	v := l.view(everything)
-	deployed, i, steps := int64(0), 0, v.steps()
+	deployed, i, steps := int64(0), 0, v.steps(nil)
 	begin, end := max(from.UnixMilli(), v.begin), to.UnixMilli()
 	if v.end != 0 {
 		end = min(end, v.end)

@@ -74,6 +74,7 @@ func License(w io.Writer, s Shown) {
 	if !s.DeletedAt.IsZero() {
 		line("deleted", s.DeletedAt.UTC().Format(minute)+" UTC by "+s.DeletedBy)
 	}
+	line("vendor", c.Vendor)
 	line("description", c.Description)
 	line("arn", c.ARN)
 	line("counts", string(c.CountingType)+", "+limitOf(c, s.At))

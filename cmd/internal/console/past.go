@@ -35,8 +35,9 @@ func Peaks(w io.Writer, peaks []timeline.Peak) {
 		fmt.Fprintln(w, "The change log has nothing in that time.")
 		return
 	}
-	rows := make([][]string, len(peaks))
+	rows, adjusted := make([][]string, len(peaks)), false
 	for i, p := range peaks {
+		adjusted = adjusted || p.Adjusted != nil
 		over := "–"
 		if p.Count != nil && p.High > *p.Count {
 			over = fmt.Sprint(p.High - *p.Count)
@@ -44,7 +45,21 @@ func Peaks(w io.Writer, peaks []timeline.Peak) {
 		rows[i] = []string{text(p.Name, 34), p.From.UTC().Format(minute), p.To.UTC().Format(minute), fmt.Sprint(p.High), p.HighAt.UTC().Format(time.DateTime),
 			counted(p.Count), over, fmt.Sprintf("%.1f", p.LicenseHours), fmt.Sprintf("%.1f", p.OverMinutes)}
 	}
-	table(w, "LICENSE\tFROM (UTC)\tTO\tPEAK\tREACHED\tLICENSED\tOVER\tLICENSE-HOURS\tMINUTES OVER", rows)
+	head := "LICENSE\tFROM (UTC)\tTO\tPEAK\tREACHED\tLICENSED\tOVER\tLICENSE-HOURS\tMINUTES OVER"
+	if adjusted { // raw and adjusted side by side
+		head += "\tADJUSTED PEAK\tREACHED"
+		for i, p := range peaks {
+			if a := p.Adjusted; a != nil {
+				rows[i] = append(rows[i], fmt.Sprint(a.High), a.HighAt.UTC().Format(time.DateTime))
+			} else {
+				rows[i] = append(rows[i], "", "")
+			}
+		}
+	}
+	table(w, head, rows)
+	if adjusted {
+		fmt.Fprintln(w, "Adjusted: without what annotations leave out (licenseguard annotation ls).")
+	}
 }
 
 func counted(n *int64) string {
