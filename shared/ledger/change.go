@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"time"
 
 	"licenseguard/shared/license"
@@ -13,6 +16,7 @@ type Change struct {
 	License  string // configuration id
 	ARN      string `json:",omitempty"`
 	Name     string
+	Vendor   string `json:",omitempty"`
 	Counting license.CountingType
 	Count    *int64 `json:",omitempty"` // the licenses there are now; nil: tracked only
 	Hard     bool   `json:",omitempty"`
@@ -23,10 +27,32 @@ type Change struct {
 	Recorded time.Time
 	Reason   string  `json:",omitempty"` // "configuration" when a person changed it, "deleted", "approval", "due" for the clock; which host failed, when its licenses moved; of brakes what was done
 	By       string  `json:",omitempty"`
+	What     string  `json:",omitempty"` // of a change by a person: the fields that it changed, in words
 	Deltas   []Delta `json:",omitempty"`
 	Alerts   []Alert `json:",omitempty"`
 	Before   Totals
 	After    Totals
+}
+
+// longestWhat bounds the text of a change: it travels with the head.
+const longestWhat = 4000
+
+// what writes the fields in which a configuration differs from the one before.
+func what(old, wanted *license.Configuration) string {
+	if len(old.Rules) == 0 { // there was none
+		old = nil
+	}
+	var out []string
+	for _, d := range license.Differences(old, wanted) {
+		if d.Field != "description" && d.Field != "tags" { // people's own text, which may name people: it would be sealed
+			out = append(out, fmt.Sprintf("%s: %s → %s", d.Field, cmp.Or(d.From, "–"), cmp.Or(d.To, "–")))
+		}
+	}
+	text := strings.Join(out, "; ")
+	if len(text) > longestWhat {
+		text = strings.ToValidUTF8(text[:longestWhat], "") + " …"
+	}
+	return text
 }
 
 // ReasonDeleted is the reason of a license's last change.

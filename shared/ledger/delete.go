@@ -9,7 +9,7 @@ func Delete(l *License, now time.Time, by string) (*License, *Change) {
 	next := &License{Revision: l.Revision + 1, Configuration: l.Configuration, Stored: l.Stored}
 	next.Configuration.UpdatedAt, next.Configuration.UpdatedBy = now, by
 	c := &l.Configuration
-	change := &Change{License: c.ID, ARN: c.ARN, Name: c.Name, Counting: c.CountingType, Count: c.Count, Hard: c.HardLimit, Mode: c.Enforcement.Mode,
+	change := &Change{License: c.ID, ARN: c.ARN, Name: c.Name, Vendor: c.Vendor, Counting: c.CountingType, Count: c.Count, Hard: c.HardLimit, Mode: c.Enforcement.Mode,
 		Status: c.Status, Expiry: c.Expiry, Revision: next.Revision, Recorded: now, Reason: ReasonDeleted, By: by, Before: l.Totals}
 	return next, change
 }

@@ -78,7 +78,7 @@ func (f *folder) finish() {
 // describe notes what readers of the change need of the license.
 func (f *folder) describe() {
 	c := &f.l.Configuration
-	f.change.ARN, f.change.Name, f.change.Counting, f.change.Hard = c.ARN, c.Name, c.CountingType, c.HardLimit
+	f.change.ARN, f.change.Name, f.change.Vendor, f.change.Counting, f.change.Hard = c.ARN, c.Name, c.Vendor, c.CountingType, c.HardLimit
 	f.change.Mode, f.change.Status, f.change.Expiry, f.change.After = c.Enforcement.Mode, c.Status, c.Expiry, f.l.Totals
 	if f.limited {
 		count := f.limit

@@ -205,7 +205,7 @@ func (f *folder) fullAt(pages int) bool {
 func (f *folder) configure(c license.Configuration, by string) {
 	old := f.old.Configuration
 	f.l.Configuration, f.force = c, true
-	f.change.Reason, f.change.By = "configuration", by
+	f.change.Reason, f.change.By, f.change.What = "configuration", by, what(&old, &c)
 	f.useRules()
 	if !old.Expiry.Equal(c.Expiry) {
 		f.l.Alerts.Expiry = 0

@@ -10,7 +10,8 @@ import (
 	"licenseguard/shared/license"
 )
 
-// Row is one line of the change log: what one commit did to one instance.
+// Row is one line of the change log: what one commit did to one instance, or, without
+// one, to the license.
 // Together, license and revision number the commits; a number that is missing
 // is a finding, rows that repeat (license, revision, instance) are one. The
 // tags are the columns of the Athena tables, of the log and of its Parquet form.
@@ -46,27 +47,38 @@ type Row struct {
 	Covered            int64   `json:"covered" parquet:"covered"`
 	LicenseCount       *int64  `json:"license_count" parquet:"license_count,optional"`
 	LicenseARN         string  `json:"license_configuration_arn" parquet:"license_configuration_arn"`
+	Vendor             string  `json:"vendor" parquet:"vendor"`
+	// Which row of its commit it is, from 1, and of how many: none can be left out
+	// unseen.
+	CommitRow  int `json:"commit_row" parquet:"commit_row"`
+	CommitRows int `json:"commit_rows" parquet:"commit_rows"`
 }
 
-// Rows returns the lines of one change. A change without deltas (a renamed
-// configuration, an alert) has one line of its own, so that no revision is
-// missing from the log.
+// Rows returns the lines of one change. A change without deltas (an alert, a renamed
+// configuration) has one line of its own, so that no revision is missing from the log;
+// so has what a person changed, beside those of the resources that it touches.
 func Rows(c *ledger.Change) []Row {
 	base := Row{
-		LicenseID: c.License, Name: c.Name, Revision: c.Revision, RecordedAt: stamp(c.Recorded), HappenedAt: stamp(c.Recorded),
+		LicenseID: c.License, Name: c.Name, Vendor: c.Vendor, Revision: c.Revision, RecordedAt: stamp(c.Recorded), HappenedAt: stamp(c.Recorded),
 		Reason: c.Reason, ChangedBy: c.By, Deployed: c.After.Deployed(), Covered: c.After.Covered, LicenseCount: c.Count,
 		LicenseARN: c.ARN,
 	}
 	if base.Reason == "" {
 		base.Reason = "observed"
 	}
-	if len(c.Deltas) == 0 {
-		return []Row{base}
+	rows := make([]Row, 0, len(c.Deltas)+1)
+	if len(c.Deltas) == 0 || c.What != "" {
+		own := base
+		own.Explanation = c.What
+		rows = append(rows, own)
 	}
-	rows := make([]Row, len(c.Deltas))
 	for i := range c.Deltas {
-		rows[i] = base
-		rows[i].fill(&c.Deltas[i])
+		row := base
+		row.fill(&c.Deltas[i])
+		rows = append(rows, row)
+	}
+	for i := range rows {
+		rows[i].CommitRow, rows[i].CommitRows = i+1, len(rows)
 	}
 	return rows
 }

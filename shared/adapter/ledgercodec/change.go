@@ -98,6 +98,8 @@ func (t *table) head(v *ledger.Change) {
 	t.totals(&v.After)
 	list(t, &v.Deltas)
 	list(t, &v.Alerts)
+	addedText(t, &v.Vendor)
+	addedText(t, &v.What)
 }
 
 func (t *table) totals(v *ledger.Totals) {

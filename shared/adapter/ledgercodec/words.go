@@ -34,6 +34,16 @@ func text[S ~string](t *table, v *S) {
 	}
 }
 
+// addedText is text for a field at the end of a row that rows written earlier lack.
+func addedText[S ~string](t *table, v *S) {
+	if t.reading && t.at >= len(t.values) {
+		t.at++
+		*v = ""
+		return
+	}
+	text(t, v)
+}
+
 func (c *columns) numberOf(s string) int64 {
 	if n, ok := wordNumbers[s]; ok {
 		return n
