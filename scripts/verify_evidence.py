@@ -105,6 +105,8 @@ def entry(f):
     if "rows" in f:
         spans = ",".join('{"license":"%s","first":%d,"last":%d}' % (s["license"], s["first"], s["last"]) for s in f["revisions"])
         text += ',"rows":%d,"root":"%s","revisions":[%s]' % (f["rows"], f["root"], spans)
+        if f.get("groups"):
+            text += ',"groups":[%s]' % ",".join('{"group":"%s","licenses":[%s]}' % (g["group"], ",".join('"%s"' % n for n in g["licenses"])) for g in f["groups"])
     return text + "}"
 
 
@@ -140,6 +142,12 @@ def decode(data):
             if s["license"] < last[0] or (s["license"] == last[0] and s["first"] <= last[1] + 1):
                 raise ValueError("revisions of %s are out of order" % f["path"])
             last = (s["license"], s["last"])
+        groups = [g["group"] for g in f.get("groups", [])]
+        if groups != sorted(set(groups)) or not all(re.fullmatch("[0-9a-f]{32}", g) for g in groups):
+            raise ValueError("groups of %s are none, or out of order" % f["path"])
+        for g in f.get("groups", []):
+            if not g["licenses"] or g["licenses"] != sorted(g["licenses"]) or not all(re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", n) for n in g["licenses"]):
+                raise ValueError("licenses of a group of %s are none, or out of order" % f["path"])
     paths = [f["path"] for f in files]
     if m["version"] != 1:
         raise ValueError("its version is %d" % m["version"])
@@ -223,7 +231,12 @@ def verify(folder, key, key_id, head=None):
         if hashes.get(number) != wanted and not (doubtful and number <= m["sequence"]):
             yield "manifests/%s.json" % day, "it is not there, or not the head " + head
             doubtful = True
-    for m, _ in right:
+    shown = None
+    if files.get("disclosure.json"):
+        named.add("disclosure.json")
+        shown = json.loads(read("disclosure.json"))
+        yield from disclosed(shown, [m for m, _ in right], files, named, read, spans)
+    for m, _ in right if shown is None else []:
         for f in m["files"]:
             named.add(f["path"])
             for s in f.get("revisions", []):
@@ -242,6 +255,79 @@ def verify(folder, key, key_id, head=None):
     for path in sorted(set(files) - named):
         if not doubtful or path.startswith("manifests/"):
             yield path, "no manifest names it"
+
+
+def disclosed(shown, manifests, files, named, read, spans):
+    """Checks a pack that shows some licenses only."""
+    licenses = set(shown.get("licenses", []))
+    if shown.get("version") != 1 or not licenses:
+        yield "disclosure.json", "it does not say which licenses are shown"
+    for f in (f for m in manifests for f in m["files"]):
+        for g in f.get("groups", []):
+            for name in set(g["licenses"]) - licenses if g["group"] in shown.get("groups", []) else ():
+                yield f["path"], "license %s is left out" % name
+        own = [s for s in f.get("revisions", []) if s["license"] in licenses]
+        path, proof = f["path"], f["path"] + ".proof"
+        if not own:
+            if "rows" not in f and files.get(path):
+                named.add(path)
+                if hashlib.sha256(read(path)).hexdigest() != f["sha256"]:
+                    yield path, "its bytes are not those that were sealed"
+            continue
+        named |= {path, proof}
+        if not files.get(path) or not files.get(proof):
+            yield path, "it is missing"
+            continue
+        data, text = read(path), read(proof)
+        rows = [json.loads(r) for r in data.split(b"\n")[:-1]] if data.endswith(b"\n") else []
+        try:
+            if proven(data.split(b"\n")[:-1], text, f["rows"]) != f["root"] or not rows:
+                raise ValueError("root")
+        except ValueError:
+            yield path, "its rows and their proof do not give the root that was signed"
+            continue
+        commits = {}
+        for r in rows:
+            commits.setdefault((r["license_configuration_id"], r["revision"]), []).append(r)
+            if r["license_configuration_id"] not in licenses:
+                yield path, "it shows rows of %s, which is not claimed" % r["license_configuration_id"]
+        for s in own:
+            spans.setdefault(s["license"], []).append((s["first"], s["last"]))
+            for revision in range(s["first"], s["last"] + 1):
+                there = commits.get((s["license"], revision), [])
+                if not there or not set(range(1, there[0].get("commit_rows", 0) + 1)) <= {r.get("commit_row") for r in there}:
+                    yield path, "license %s, revision %d: rows are left out" % (s["license"], revision)
+
+
+def proven(rows, text, size):
+    """The root of a tree of which some leaves are shown, as hexadecimal digits."""
+    first, *rest = text.decode("ascii").split("\n")
+    places = []
+    for part in first.split(","):
+        low, _, high = part.partition("-")
+        places += range(int(low) - 1, int(high or low))
+    hashes = [bytes.fromhex(h) for h in rest[:-1]]
+    if rest[-1:] != [""] or text != text.strip() + b"\n" or places != sorted(set(places)) or len(places) != len(rows) or not places or not 0 <= places[0] <= places[-1] < size:
+        raise ValueError("the proof is none")
+    if any(len(h) != 32 or h.hex() != t for h, t in zip(hashes, rest)):
+        raise ValueError("a hash is none")
+    leaves = dict(zip(places, map(leaf, rows)))
+
+    def walk(low, high, inside):
+        if not inside:
+            if not hashes:
+                raise ValueError("a hash is missing")
+            return hashes.pop(0)
+        if high - low == 1:
+            return leaves[low]
+        middle = low + (1 << (high - low - 1).bit_length() - 1)
+        left = walk(low, middle, [p for p in inside if p < middle])
+        return hashlib.sha256(b"\1" + left + walk(middle, high, [p for p in inside if p >= middle])).digest()
+
+    out = walk(0, size, places).hex()
+    if hashes:
+        raise ValueError("hashes are left")
+    return out
 
 
 def row(folder, files, f, data):

@@ -31,7 +31,7 @@ func sealDay(ctx context.Context, dir string, day time.Time) ([]string, error) {
 	pack := filepath.Join(dir, "evidence")
 	sealer := evidence.Sealer{
 		Ledger: "demonstration", Source: folderpack.New(filepath.Join(dir, "reports")), Vault: folderpack.New(pack), Signer: localKey{key},
-		Pseudonym: evidence.Pseudonyms(evidence.LocalMAC(names)), Table: parquetfile.Disguise,
+		MAC: evidence.LocalMAC(names), Table: parquetfile.Disguise,
 		Now: func() time.Time { return day.AddDate(0, 0, 1) },
 	}
 	sealed, err := sealer.Run(ctx)

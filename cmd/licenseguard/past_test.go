@@ -1,9 +1,14 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,10 +69,13 @@ func TestPastOfTheDemonstration(t *testing.T) {
 	if info, err := os.Stat(pack); code != exitOK || err != nil || info.Size() < 2000 || !strings.Contains(out, "1 licenses") {
 		t.Errorf("exit code %d, %v: %s\n%s", code, err, errs, out)
 	}
+	wantVendorsPack(t, folder)
 	for name, c := range map[string]struct {
 		want string
 		args []string
 	}{
+		"no vendor":        {`under the vendor "Orakel"`, []string{"audit", "--vendor", "Orakel", "--dir", folder, "--from", "2026-11-20"}},
+		"vendor and names": {"not both", []string{"audit", oracle, "--vendor", "Oracle", "--dir", folder, "--from", "2026-11-20"}},
 		"no instant":       {"2026-03-03T10:15:00Z", []string{"position", "--at", "yesterday"}},
 		"known without at": {"go with --at", []string{"position", "--as-known-at", "2026-11-20"}},
 		"no log":           {"no change log in", []string{"position", "--at", "2026-11-20", "--log", t.TempDir()}},
@@ -91,5 +99,52 @@ func TestPastOfTheDemonstration(t *testing.T) {
 	}
 	if code, _, errs := cli(t, "peaks", "--dir", folder); code == exitOK || !strings.Contains(errs, filepath.Base(logs[1])+", line 1") {
 		t.Errorf("a spoiled file: exit code %d: %s", code, errs)
+	}
+}
+
+// wantVendorsPack makes a pack of one vendor and checks it as that vendor's auditor
+// would, who has the pack and a public key only: it is right, its peaks are those of the
+// page, nothing of others is in it, and a byte that is changed is found.
+func wantVendorsPack(t *testing.T, folder string) {
+	t.Helper()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "microsoft.zip")
+	if code, out, errs := cli(t, "audit", "--vendor", "Microsoft", "--dir", folder, "--from", "2026-11-20", "--to", "2026-11-21", "--out", name); code != exitOK || !strings.Contains(out, "2 licenses") {
+		t.Fatalf("exit code %d: %s\n%s", code, errs, out)
+	}
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if err := os.CopyFS(dir, z); err != nil {
+		t.Fatal(err)
+	}
+	proof, key := filepath.Join(dir, "proof"), folder+string(filepath.Separator)+"evidence.pub"
+	code, out, errs := cli(t, "verify", proof, "--key", key)
+	if code != exitOK || !strings.Contains(out, "RIGHT") || !strings.Contains(out, "of 2 licenses, every one among them") || !strings.Contains(out, "withheld: ") {
+		t.Errorf("exit code %d: %s\n%s", code, errs, out)
+	}
+	_, page, _ := cli(t, "peaks", "--dir", folder, "--by", "day", "--to", "2026-11-21", "--json")
+	_, anew, _ := cli(t, "peaks", "--log", filepath.Join(proof, "changes"), "--by", "day", "--to", "2026-11-21", "--json")
+	var all, own struct{ Peaks []timeline.Peak }
+	if err := errors.Join(json.Unmarshal([]byte(page), &all), json.Unmarshal([]byte(anew), &own)); err != nil || len(own.Peaks) != 2 {
+		t.Fatalf("%v: %s", err, anew)
+	}
+	for _, p := range own.Peaks {
+		if !slices.ContainsFunc(all.Peaks, func(o timeline.Peak) bool { return reflect.DeepEqual(o, p) }) {
+			t.Errorf("counted from the proof: %+v, from the log: %+v", p, all.Peaks)
+		}
+	}
+	log := filepath.Join(proof, "changes", "dt=2026-11-20", "changes.jsonl")
+	rows, err := os.ReadFile(log)
+	if err != nil || bytes.Contains(rows, []byte("Oracle")) {
+		t.Errorf("%v: rows of others are shown", err)
+	}
+	if err := os.WriteFile(log, bytes.Replace(rows, []byte(`"licenses":4`), []byte(`"licenses":3`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := cli(t, "verify", proof, "--key", key); code == exitOK || !strings.Contains(out, "WRONG: changes/dt=2026-11-20/changes.jsonl") {
+		t.Errorf("altered, and exit code %d: %s", code, out)
 	}
 }

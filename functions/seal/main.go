@@ -39,7 +39,7 @@ func wire(log *slog.Logger) (any, error) {
 		Sealer: &evidence.Sealer{
 			Ledger: env.LedgerName,
 			Source: s3archive.NewFolder(buckets, env.ReportBucket, ""), Vault: s3archive.NewFolder(buckets, env.EvidenceBucket, ""),
-			Signer: kmskey.NewSigner(keys, env.SigningKeyARN), Pseudonym: evidence.Pseudonyms(kmskey.MAC(keys, env.NamesKeyARN)),
+			Signer: kmskey.NewSigner(keys, env.SigningKeyARN), MAC: kmskey.MAC(keys, env.NamesKeyARN),
 			Table: parquetfile.Disguise, Margin: handler.SealMargin, Now: time.Now,
 		},
 	}

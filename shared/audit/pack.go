@@ -18,7 +18,22 @@ type Request struct {
 	Made     time.Time
 	By       string // who made it
 	Line     *timeline.Timeline
+	Vendor   string // whose licenses they all are; "": they were chosen one by one
 	Subjects []Subject
+	Proof    *Proof // nil: there is no evidence
+}
+
+// Proof is sealed evidence of the licenses, to be checked without trust in the pack.
+type Proof struct {
+	Files    []File // as package evidence discloses them
+	Licenses int    // that they show
+	Last     string // the last day that is sealed
+}
+
+// File is a file of a pack.
+type File struct {
+	Name string
+	Body []byte
 }
 
 // Subject is one license of a pack.
@@ -53,11 +68,15 @@ func Make(r Request) (*Pack, error) {
 		return nil, fmt.Errorf("name the licenses that the pack is about")
 	}
 	p := &Pack{Request: r}
-	months, err := r.Line.Peaks(timeline.Monthly, r.From, r.To)
+	var except []timeline.Exception
+	for i := range r.Subjects {
+		except = append(except, timeline.ExceptionsOf(&r.Subjects[i].Configuration)...)
+	}
+	months, err := r.Line.Peaks(timeline.Monthly, r.From, r.To, except...)
 	if err != nil {
 		return nil, err
 	}
-	days, err := r.Line.Peaks(timeline.Daily, r.From, r.To)
+	days, err := r.Line.Peaks(timeline.Daily, r.From, r.To, except...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,11 +130,40 @@ func whole(peaks []timeline.Peak) *timeline.Peak {
 		out.LicenseHours += p.LicenseHours
 		out.OverMinutes += p.OverMinutes
 	}
+	out.Adjusted = adjusted(peaks)
 	return &out
 }
 
-// Write writes the pack as a ZIP file: index.html and the rows as CSV. The same pack
-// gives the same bytes.
+// adjusted joins the adjusted values of periods; nil where none has one.
+func adjusted(peaks []timeline.Peak) *timeline.Adjusted {
+	var out *timeline.Adjusted
+	for _, p := range peaks {
+		if p.Adjusted != nil {
+			out = &timeline.Adjusted{High: -1}
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	for _, p := range peaks {
+		a := p.Adjusted
+		if a == nil {
+			a = &timeline.Adjusted{High: p.High, HighAt: p.HighAt, LicenseHours: p.LicenseHours, OverMinutes: p.OverMinutes}
+		}
+		if a.High > out.High {
+			out.High, out.HighAt = a.High, a.HighAt
+		}
+		out.LicenseHours += a.LicenseHours
+		out.OverMinutes += a.OverMinutes
+	}
+	return out
+}
+
+// folderOfProof is where the evidence is in a pack.
+const folderOfProof = "proof/"
+
+// Write writes the pack as a ZIP file: index.html, the rows as CSV, and the proof. The
+// same pack gives the same bytes.
 func (p *Pack) Write(w io.Writer) error {
 	z := zip.NewWriter(w)
 	for _, f := range []struct {
@@ -139,19 +187,32 @@ func (p *Pack) Write(w io.Writer) error {
 		{"rules.csv", func() ([]byte, error) { return snapshot.CSV(p.ruleRows()) }},
 		{"decisions.csv", func() ([]byte, error) { return snapshot.CSV(p.decisionRows()) }},
 		{"exemptions.csv", func() ([]byte, error) { return snapshot.CSV(p.exemptionRows()) }},
+		{"annotations.csv", func() ([]byte, error) { return snapshot.CSV(p.annotationRows()) }},
 		{"gaps.csv", func() ([]byte, error) { return snapshot.CSV(p.gapRows()) }},
 	} {
 		body, err := f.make()
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
-		to, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: p.Made.UTC()})
-		if err != nil {
-			return err
-		}
-		if _, err := to.Write(body); err != nil {
+		if err := p.add(z, File{f.name, body}); err != nil {
 			return err
 		}
 	}
+	if p.Proof != nil {
+		for _, f := range p.Proof.Files {
+			if err := p.add(z, File{folderOfProof + f.Name, f.Body}); err != nil {
+				return err
+			}
+		}
+	}
 	return z.Close()
+}
+
+func (p *Pack) add(z *zip.Writer, f File) error {
+	to, err := z.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: p.Made.UTC()})
+	if err != nil {
+		return err
+	}
+	_, err = to.Write(f.Body)
+	return err
 }

@@ -120,6 +120,66 @@ func TestPackSaysWhatTheLogSays(t *testing.T) {
 	}
 }
 
+// TestRawAndAdjusted: what is annotated is out of the adjusted numbers only, and who
+// approved it is on the page, also of one that was withdrawn.
+func TestRawAndAdjusted(t *testing.T) {
+	t.Parallel()
+	r := request(t)
+	c := &r.Subjects[0].Configuration
+	note := license.Annotation{Resource: license.NewResourceID("123456789012", "us-east-1", "i-2"), From: from.AddDate(0, 2, 0), Until: from.AddDate(0, 2, 1),
+		Kind: license.Migration, Reason: hostile, Approver: "eve", At: from.AddDate(0, 3, 0), By: "bob"}
+	gone := note
+	gone.Resource, gone.Withdrawn, gone.WithdrawnBy = license.NewResourceID("123456789012", "us-east-1", "i-1"), from.AddDate(0, 4, 0), "dora"
+	c.Annotations = []license.Annotation{note, gone}
+	p, err := Make(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := p.Chapters[0].Whole
+	if a := whole.Adjusted; whole.High != 12 || a == nil || a.High != 8 || a.OverMinutes != 0 || a.LicenseHours != whole.LicenseHours-4*24 {
+		t.Errorf("%+v, adjusted %+v", whole, whole.Adjusted)
+	}
+	files := open(t, p)
+	for _, want := range []string{`<td class="n">12</td><td class="n">8</td><td>1 Mar 2026 00:00</td>`, `<td class="n">–</td>`, "eve, 1 Apr 2026 00:00 by bob", "withdrawn 1 May 2026 00:00 by dora"} {
+		if !strings.Contains(files["index.html"], want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	rows, err := csv.NewReader(strings.NewReader(files["annotations.csv"])).ReadAll()
+	if err != nil || len(rows) != 3 || rows[1][6] != "eve" || rows[2][10] != "dora" {
+		t.Errorf("%v, %v", rows, err)
+	}
+	if months := files["peaks-by-month.csv"]; !strings.Contains(months, ",8,2026-03-") && !strings.Contains(months, ",8,2026-02-") {
+		t.Errorf("no adjusted peak in\n%s", months)
+	}
+	if strings.Contains(files["index.html"], "<script") {
+		t.Error("foreign text became markup")
+	}
+}
+
+// TestProofLiesBeside: the evidence is in the pack as it was given, and the page says how
+// to check it; without it the page says that it lacks.
+func TestProofLiesBeside(t *testing.T) {
+	t.Parallel()
+	r := request(t)
+	r.Vendor = "Oracle " + hostile
+	for _, proof := range []*Proof{nil, {Files: []File{{"manifests/2026-06-30.json", []byte("{}")}}, Licenses: 1, Last: "2026-06-30"}} {
+		r.Proof = proof
+		p, err := Make(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := open(t, p)
+		want := "rest on the word of whoever made it"
+		if proof != nil {
+			want = "of this license up to 2026-06-30"
+		}
+		if got := files["proof/manifests/2026-06-30.json"]; !strings.Contains(files["index.html"], want) || !strings.Contains(files["index.html"], "License use: Oracle &lt;script") || (got == "{}") != (proof != nil) {
+			t.Errorf("%+v: it does not say %q", proof, want)
+		}
+	}
+}
+
 func TestGapsAreSaid(t *testing.T) {
 	t.Parallel()
 	r := request(t)

@@ -34,9 +34,14 @@ func (p *Pack) Page() []byte {
 	w := &page{}
 	w.line(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`)
 	w.line(`<title>License use, %s to %s</title><style>%s</style></head><body>`, day(p.From), day(p.last()), style)
-	w.line(`<h1>License use</h1><p>%s to %s (UTC). Made %s by %s with licenseguard, from its change log.</p>`, long(p.From), long(p.To), long(p.Made), text(cmp.Or(p.By, "nobody named")))
+	of := ""
+	if p.Vendor != "" {
+		of = ": " + text(p.Vendor)
+	}
+	w.line(`<h1>License use%s</h1><p>%s to %s (UTC). Made %s by %s with licenseguard, from its change log.</p>`, of, long(p.From), long(p.To), long(p.Made), text(cmp.Or(p.By, "nobody named")))
 	p.summary(w)
 	p.howTo(w)
+	p.proof(w)
 	for i := range p.Chapters {
 		p.chapter(w, &p.Chapters[i])
 	}
@@ -69,7 +74,17 @@ func (p *Pack) howTo(w *page) {
 	} else {
 		w.line(`<p class="over">The change log has %d gaps (gaps.csv): what was so there is not known, and the numbers below leave it out.</p>`, len(p.Gaps))
 	}
-	w.line(`<p class="small">Every number is counted from recorded changes, none is sampled. Times are when things happened, corrected by what was found out later. The rows are beside this page: <code>peaks-by-month.csv</code>, <code>peaks-by-day.csv</code>, <code>in-use.csv</code> (the curve), <code>used-by-at-peak.csv</code>, <code>used-by-at-end.csv</code> (each with the arithmetic, the rule version and the revision that says so), <code>rules.csv</code>, <code>decisions.csv</code>, <code>exemptions.csv</code>, <code>gaps.csv</code>.</p>`)
+	w.line(`<p class="small">Every number is counted from recorded changes, none is sampled. Times are when things happened, corrected by what was found out later. The rows are beside this page: <code>peaks-by-month.csv</code>, <code>peaks-by-day.csv</code>, <code>in-use.csv</code> (the curve), <code>used-by-at-peak.csv</code>, <code>used-by-at-end.csv</code> (each with the arithmetic, the rule version and the revision that says so), <code>rules.csv</code>, <code>decisions.csv</code>, <code>exemptions.csv</code>, <code>annotations.csv</code>, <code>gaps.csv</code>.</p>`)
+}
+
+// proof says how to check the pack, and what that does not show.
+func (p *Pack) proof(w *page) {
+	if p.Proof == nil {
+		w.line(`<p class="small">There is no sealed evidence in this pack: its numbers rest on the word of whoever made it.</p>`)
+		return
+	}
+	w.line(`<p class="small">Proof: <code>proof/</code> holds each recorded change of %s up to %s, with the signed manifest of each day. <code>licenseguard verify proof --key evidence.pub --head HEAD</code> shows, without a network and without trust in this pack, that none was altered, put in or left out; take key and head from whoever kept them apart, not from here. <code>licenseguard peaks --log proof/changes</code> counts the numbers of this page anew. Of other licenses it shows how many changes there are, and nothing else.</p>`,
+		map[bool]string{true: "this license", false: fmt.Sprintf("these %d licenses", p.Proof.Licenses)}[p.Proof.Licenses == 1], text(p.Proof.Last))
 }
 
 func (p *Pack) chapter(w *page, c *Chapter) {
@@ -94,11 +109,36 @@ func (p *Pack) chapter(w *page, c *Chapter) {
 }
 
 func (p *Pack) months(w *page, c *Chapter) {
-	w.line(`<section><h3>By month</h3><table><tr><th>Month</th><th class="n">Most in use</th><th>Reached</th><th class="n">Licensed then</th><th class="n">Over by</th><th class="n">License-hours</th><th class="n">Time over</th></tr>`)
+	extra := ""
+	if c.Whole.Adjusted != nil {
+		extra = `<th class="n">Adjusted</th>`
+	}
+	w.line(`<section><h3>By month</h3><table><tr><th>Month</th><th class="n">Most in use</th>%s<th>Reached</th><th class="n">Licensed then</th><th class="n">Over by</th><th class="n">License-hours</th><th class="n">Time over</th></tr>`, extra)
 	for i := range c.Months {
 		m := &c.Months[i]
-		w.line(`<tr><td>%s</td><td class="n">%d</td><td>%s</td><td class="n">%s</td><td class="n%s">%d</td><td class="n">%.1f</td><td class="n%s">%s</td></tr>`,
-			m.From.UTC().Format("January 2006"), m.High, long(m.HighAt), number(m.Count), red(over(m) > 0), over(m), m.LicenseHours, red(m.OverMinutes > 0), span(m.OverMinutes))
+		switch {
+		case c.Whole.Adjusted == nil:
+		case m.Adjusted == nil:
+			extra = `<td class="n">–</td>`
+		default:
+			extra = fmt.Sprintf(`<td class="n">%d</td>`, m.Adjusted.High)
+		}
+		w.line(`<tr><td>%s</td><td class="n">%d</td>%s<td>%s</td><td class="n">%s</td><td class="n%s">%d</td><td class="n">%.1f</td><td class="n%s">%s</td></tr>`,
+			m.From.UTC().Format("January 2006"), m.High, extra, long(m.HighAt), number(m.Count), red(over(m) > 0), over(m), m.LicenseHours, red(m.OverMinutes > 0), span(m.OverMinutes))
+	}
+	w.line(`</table></section>`)
+	annotations := p.annotations(c)
+	if len(annotations) == 0 {
+		return
+	}
+	w.line(`<section><h3>Left out of the adjusted numbers</h3><table><tr><th>Resource</th><th>From</th><th>Until</th><th>Why</th><th>Approved by, recorded</th></tr>`)
+	for _, a := range annotations {
+		note := ""
+		if !a.Holds() {
+			note = fmt.Sprintf("; withdrawn %s by %s", long(a.Withdrawn), text(a.WithdrawnBy))
+		}
+		w.line(`<tr><td><code>%s</code></td><td class="d">%s</td><td class="d">%s</td><td>%s: %s</td><td>%s, %s by %s%s</td></tr>`, text(a.Resource.AWSID()), long(a.From), long(a.Until),
+			text(string(a.Kind)), text(a.Reason), text(a.Approver), long(a.At), text(a.By), note)
 	}
 	w.line(`</table></section>`)
 }

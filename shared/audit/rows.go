@@ -18,13 +18,22 @@ type peakRow struct {
 	Count        *int64  `parquet:"license_count"`
 	LicenseHours float64 `parquet:"license_hours"`
 	OverMinutes  float64 `parquet:"over_minutes"`
+	// Without what annotations leave out; empty where that is nothing.
+	Adjusted            *int64   `parquet:"adjusted_peak_licenses"`
+	AdjustedAt          string   `parquet:"adjusted_peak_at"`
+	AdjustedHours       *float64 `parquet:"adjusted_license_hours"`
+	AdjustedOverMinutes *float64 `parquet:"adjusted_over_minutes"`
 }
 
 func (p *Pack) peakRows(of func(*Chapter) []timeline.Peak) []peakRow {
 	rows := []peakRow{}
 	for i := range p.Chapters {
 		for _, k := range of(&p.Chapters[i]) {
-			rows = append(rows, peakRow{k.ID, k.Name, exact(k.From), exact(k.To), k.High, exact(k.HighAt), k.Count, k.LicenseHours, k.OverMinutes})
+			row := peakRow{ID: k.ID, Name: k.Name, From: exact(k.From), To: exact(k.To), Peak: k.High, At: exact(k.HighAt), Count: k.Count, LicenseHours: k.LicenseHours, OverMinutes: k.OverMinutes}
+			if a := k.Adjusted; a != nil {
+				row.Adjusted, row.AdjustedAt, row.AdjustedHours, row.AdjustedOverMinutes = &a.High, exact(a.HighAt), &a.LicenseHours, &a.OverMinutes
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows
@@ -57,6 +66,7 @@ type useRow struct {
 	Through     string `parquet:"through"`
 	Since       string `parquet:"since"`
 	Recorded    string `parquet:"recorded_at"`
+	EventID     string `parquet:"event_id"`
 	RuleVersion int    `parquet:"rule_version"`
 	Revision    int64  `parquet:"revision"`
 	Estimated   bool   `parquet:"estimated"`
@@ -68,7 +78,7 @@ func (p *Pack) useRows(of func(*Chapter) timeline.Position) []useRow {
 		at := of(&p.Chapters[i])
 		for _, u := range at.Uses {
 			rows = append(rows, useRow{at.ID, exact(at.At), u.Resource, u.Licenses, u.Verdict, u.Explanation, u.Association, exact(u.Since), exact(u.Recorded),
-				u.RuleVersion, u.Revision, u.Estimated})
+				u.EventID, u.RuleVersion, u.Revision, u.Estimated})
 		}
 	}
 	return rows
@@ -166,6 +176,41 @@ func (p *Pack) exemptions(c *Chapter) []license.Exemption {
 	for _, k := range order {
 		if e := last[k]; e.From.Before(p.To) && e.End().After(p.From) {
 			out = append(out, e)
+		}
+	}
+	return out
+}
+
+type annotationRow struct {
+	ID          string `parquet:"license_configuration_id"`
+	Resource    string `parquet:"resource_arn"`
+	From        string `parquet:"from"`
+	Until       string `parquet:"until"`
+	Kind        string `parquet:"kind"`
+	Reason      string `parquet:"reason"`
+	Approver    string `parquet:"approver"`
+	At          string `parquet:"recorded_at"`
+	By          string `parquet:"recorded_by"`
+	Withdrawn   string `parquet:"withdrawn_at"`
+	WithdrawnBy string `parquet:"withdrawn_by"`
+}
+
+// annotationRows are all that touch the span, also ones that were withdrawn.
+func (p *Pack) annotationRows() []annotationRow {
+	rows := []annotationRow{}
+	for i := range p.Chapters {
+		for _, a := range p.annotations(&p.Chapters[i]) {
+			rows = append(rows, annotationRow{p.Chapters[i].Configuration.ID, a.Resource.ARN(), exact(a.From), exact(a.Until), string(a.Kind), a.Reason, a.Approver,
+				exact(a.At), a.By, exact(a.Withdrawn), a.WithdrawnBy})
+		}
+	}
+	return rows
+}
+
+func (p *Pack) annotations(c *Chapter) (out []license.Annotation) {
+	for _, a := range c.Configuration.Annotations {
+		if a.From.Before(p.To) && p.From.Before(a.Until) {
+			out = append(out, a)
 		}
 	}
 	return out

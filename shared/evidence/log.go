@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -40,46 +41,72 @@ func leavesOf(data []byte) []Hash {
 // logOf writes what a day's log objects hold and no manifest sealed yet as one log
 // file. It adds to sealed what it takes, so that a revision is in one file only,
 // however often it was delivered.
-func logOf(ctx context.Context, bodies [][]byte, sealed coverage, pseudonym Pseudonym) ([]byte, []Span, error) {
-	var out []byte
-	taken := make(coverage)
+func logOf(ctx context.Context, bodies [][]byte, sealed coverage, blind *blinding) (*log, error) {
+	out, taken, groups := &log{}, make(coverage), make(map[string]map[string]bool)
 	for _, body := range bodies {
 		now := make(coverage)
 		for _, row := range lines(body) {
-			license, revision, err := identify(row)
+			of, err := identify(row)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			if sealed.has(license, revision) {
+			if sealed.has(of.License, of.Revision) {
 				continue
 			}
-			now.add(Span{license, revision, revision})
-			if row, err = disguise(ctx, row, pseudonym); err != nil {
-				return nil, nil, err
+			now.add(Span{of.License, of.Revision, of.Revision})
+			group := ""
+			if of.Vendor != "" {
+				if group, err = blind.group(ctx, of.Vendor); err != nil {
+					return nil, fmt.Errorf("replace a vendor: %w", err)
+				}
+				if groups[group] == nil {
+					groups[group] = make(map[string]bool)
+				}
+				groups[group][of.License] = true
 			}
-			out = append(append(out, row...), '\n')
+			if row, err = blind.row(ctx, row, group); err != nil {
+				return nil, err
+			}
+			out.data = append(append(out.data, row...), '\n')
 		}
 		for _, s := range now.spans() { // only now: the rows of a revision come together
 			sealed.add(s)
 			taken.add(s)
 		}
 	}
-	return out, taken.spans(), nil
+	out.spans = taken.spans()
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		out.groups = append(out.groups, Group{group, slices.Sorted(maps.Keys(groups[group]))})
+	}
+	return out, nil
+}
+
+// log is what becomes a log file, and what its entry tells of it.
+type log struct {
+	data   []byte
+	spans  []Span
+	groups []Group
+}
+
+// commitRow is what a row tells of the commit that it is of.
+type commitRow struct {
+	License  string `json:"license_configuration_id"`
+	Revision int64  `json:"revision"`
+	Vendor   string `json:"vendor"`
+	Group    string `json:"group"`      // once it is sealed
+	Row      int    `json:"commit_row"` // of Rows, from 1; 0 in rows of before there was a number
+	Rows     int    `json:"commit_rows"`
 }
 
 // identify reads which commit a row tells of.
-func identify(row []byte) (license string, revision int64, err error) {
-	var r struct {
-		License  string `json:"license_configuration_id"`
-		Revision int64  `json:"revision"`
-	}
+func identify(row []byte) (r commitRow, err error) {
 	if err := json.Unmarshal(row, &r); err != nil {
-		return "", 0, fmt.Errorf("read row of the change log: %w", err)
+		return r, fmt.Errorf("read row of the change log: %w", err)
 	}
 	if !plainLicense.MatchString(r.License) || r.Revision < 0 {
-		return "", 0, errors.New("read row of the change log: it has no license_configuration_id or no revision")
+		return r, errors.New("read row of the change log: it has no license_configuration_id or no revision")
 	}
-	return r.License, r.Revision, nil
+	return r, nil
 }
 
 // namesNobody reports whether every field for a person is empty in a row. It may say

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/bits"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,12 +44,19 @@ type Manifest struct {
 
 // Entry is one file.
 type Entry struct {
-	Path      string `json:"path"`
-	Size      int64  `json:"size"`
-	SHA256    Hash   `json:"sha256"`
-	Rows      int64  `json:"rows,omitempty"`      // a log file's lines
-	Root      Hash   `json:"root,omitzero"`       // of the Merkle tree of its lines
-	Revisions []Span `json:"revisions,omitempty"` // what its lines tell of, in order of license and revision
+	Path      string  `json:"path"`
+	Size      int64   `json:"size"`
+	SHA256    Hash    `json:"sha256"`
+	Rows      int64   `json:"rows,omitempty"`      // a log file's lines
+	Root      Hash    `json:"root,omitzero"`       // of the Merkle tree of its lines
+	Revisions []Span  `json:"revisions,omitempty"` // what its lines tell of, in order of license and revision
+	Groups    []Group `json:"groups,omitempty"`    // licenses by vendor, in order of the ids; none of those without a vendor
+}
+
+// Group is the licenses of one vendor. A license that changed its vendor is in both.
+type Group struct {
+	ID       string   `json:"group"` // 32 hexadecimal digits that stand for the vendor
+	Licenses []string `json:"licenses"`
 }
 
 // Span is the revisions of a license from First to Last, none missing.
@@ -96,6 +104,12 @@ func (e *Entry) encode(b *bytes.Buffer) {
 			fmt.Fprintf(b, `%s{"license":%q,"first":%d,"last":%d}`, comma(i), s.License, s.First, s.Last)
 		}
 		b.WriteByte(']')
+		for i, g := range e.Groups {
+			fmt.Fprintf(b, `%s{"group":%q,"licenses":["%s"]}`, [2]string{`,"groups":[`, ","}[min(i, 1)], g.ID, strings.Join(g.Licenses, `","`))
+		}
+		if len(e.Groups) > 0 {
+			b.WriteByte(']')
+		}
 	}
 	b.WriteByte('}')
 }
@@ -145,6 +159,7 @@ func Decode(data []byte) (*Manifest, error) {
 var (
 	plainPath    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._=-]*(/[A-Za-z0-9][A-Za-z0-9._=-]*)*$`)
 	plainName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/ -]{0,199}$`)
+	plainGroup   = regexp.MustCompile(`^[0-9a-f]{32}$`)
 	plainLicense = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 )
 
@@ -185,8 +200,18 @@ func (e *Entry) check() error {
 	if e.Size < 0 || e.Rows < 0 {
 		return errors.New("a number is below zero")
 	}
-	if !e.Log() && (e.Root != Hash{} || len(e.Revisions) > 0) {
-		return errors.New("it has no rows, but a root or revisions")
+	if !e.Log() && (e.Root != Hash{} || len(e.Revisions)+len(e.Groups) > 0) {
+		return errors.New("it has no rows, but a root, revisions or groups")
+	}
+	for i, g := range e.Groups {
+		if !plainGroup.MatchString(g.ID) || i > 0 && e.Groups[i-1].ID >= g.ID || len(g.Licenses) == 0 || !slices.IsSorted(g.Licenses) {
+			return fmt.Errorf("group %q is none, or out of order", g.ID)
+		}
+		for _, l := range g.Licenses {
+			if !plainLicense.MatchString(l) {
+				return fmt.Errorf("group %s holds %q, which is no license", g.ID, l)
+			}
+		}
 	}
 	for i, s := range e.Revisions {
 		if !plainLicense.MatchString(s.License) || s.First < 0 || s.Last < s.First {

@@ -86,6 +86,6 @@ func Root(leaves []Hash) Hash {
 	case 1:
 		return leaves[0]
 	}
-	left := 1 << (bits.Len(uint(len(leaves)-1)) - 1) // the largest power of two below
+	left := split(len(leaves))
 	return nodeHash(Root(leaves[:left]), Root(leaves[left:]))
 }

@@ -41,15 +41,17 @@ type Signer interface {
 
 // Sealer seals what was written on days that are over.
 type Sealer struct {
-	Ledger    string // names the pack's ledger in each manifest
-	Source    Source
-	Vault     Vault
-	Signer    Signer
-	Pseudonym Pseudonym
+	Ledger string // names the pack's ledger in each manifest
+	Source Source
+	Vault  Vault
+	Signer Signer
+	MAC    MAC // makes pseudonyms, groups and salts
 	// Table replaces names in a snapshot's table; nil where it needs none.
 	Table  func(ctx context.Context, key string, body []byte, pseudonym Pseudonym) ([]byte, error)
 	Margin time.Duration // how long after midnight (UTC) a day counts as over
 	Now    func() time.Time
+
+	blind *blinding
 }
 
 // Sealed is one day that was sealed.
@@ -73,6 +75,7 @@ func (s *Sealer) Run(ctx context.Context) ([]Sealed, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.blind = newBlinding(s.MAC)
 	c, err := s.resume(ctx, key)
 	if err != nil {
 		return nil, err
@@ -175,6 +178,9 @@ func (s *Sealer) seal(ctx context.Context, c *chain, key PublicKey) (Sealed, err
 	m := c.last.next(c.bytes)
 	m.Ledger, m.Day, m.Key = s.Ledger, c.day, key.ID
 	m.Sealed = s.Now().UTC().Format(time.RFC3339)
+	if err := s.blind.begin(ctx, c.day); err != nil {
+		return Sealed{}, fmt.Errorf("make salts: %w", err)
+	}
 	today := folderOf(config.PrefixChanges, c.day)
 	if err := s.sealLog(ctx, c, &m, today+"changes.jsonl", c.day); err != nil {
 		return Sealed{}, err
@@ -243,18 +249,18 @@ func (s *Sealer) sealLog(ctx context.Context, c *chain, m *Manifest, key string,
 			bodies = append(bodies, body)
 		}
 	}
-	log, spans, err := logOf(ctx, bodies, c.sealed, s.Pseudonym)
-	if err != nil || len(log) == 0 {
+	log, err := logOf(ctx, bodies, c.sealed, s.blind)
+	if err != nil || len(log.data) == 0 {
 		return err
 	}
-	leaves := leavesOf(log)
+	leaves := leavesOf(log.data)
 	hashes := make([]byte, 0, len(leaves)*len(Hash{}))
 	for _, l := range leaves {
 		hashes = append(hashes, l[:]...)
 	}
-	entry := Entry{Path: key, Size: int64(len(log)), SHA256: Sum(log), Rows: int64(len(leaves)), Root: Root(leaves), Revisions: spans}
+	entry := Entry{Path: key, Size: int64(len(log.data)), SHA256: Sum(log.data), Rows: int64(len(leaves)), Root: Root(leaves), Revisions: log.spans, Groups: log.groups}
 	m.Files = append(m.Files, entry, Entry{Path: entry.Leaves(), Size: int64(len(hashes)), SHA256: Sum(hashes)})
-	if err := s.Vault.Put(ctx, key, log, "application/x-ndjson"); err != nil {
+	if err := s.Vault.Put(ctx, key, log.data, "application/x-ndjson"); err != nil {
 		return err
 	}
 	return s.Vault.Put(ctx, entry.Leaves(), hashes, "application/octet-stream")
@@ -288,7 +294,7 @@ func (s *Sealer) sealTables(ctx context.Context, c *chain, m *Manifest, folder s
 			return err
 		}
 		if s.Table != nil {
-			if body, err = s.Table(ctx, k, body, s.Pseudonym); err != nil {
+			if body, err = s.Table(ctx, k, body, s.blind.pseudonym); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
 			}
 		}

@@ -93,6 +93,42 @@ func TestTheSecondVerifierAgrees(t *testing.T) {
 	}
 }
 
+// TestTheSecondVerifierSeesWhatIsHidden: it finds right what shows a vendor's licenses
+// whole, and each way to hide something of them.
+func TestTheSecondVerifierSeesWhatIsHidden(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("CI runs every test: there is no python3")
+	}
+	if err != nil {
+		t.Skip("not run: there is no python3")
+	}
+	r := rand.New(rand.NewPCG(1, 9))
+	pack, key, head := vendorsPack(t, r, 4)
+	shown := disclose(t, pack, "Oracle")
+	packs, names := []evidencetest.Bucket{shown, disclose(t, pack, "", "lic-3")}, []string{"right", "right"}
+	for name, c := range hidings(t) {
+		b := maps.Clone(shown)
+		c.hide(r, pack, b, "changes/dt=2026-11-02/changes.jsonl")
+		packs, names = append(packs, b), append(names, name)
+	}
+	dir := t.TempDir()
+	der, err := key.PublicKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(dir, "key.pub")
+	if err := os.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, found := range inPython(t, python, public, head.String(), dir, packs) {
+		if (len(found) == 0) != (names[i] == "right") {
+			t.Errorf("%s: %v", names[i], found)
+		}
+	}
+}
+
 // driver runs the script's own function on folders that are named on its input.
 const driver = `
 import importlib.util, json, sys

@@ -45,6 +45,8 @@ type Report struct {
 	HeadProven bool      `json:"headProven"` // a head from outside names a manifest of the pack
 	Findings   []Finding `json:"findings"`   // in the order of the chain, then of the files
 	Unchecked  int       `json:"unchecked"`  // files that only a wrong manifest can name
+	// Shown is of a pack that shows some licenses only; nil of a whole one.
+	Shown *Shown `json:"shown,omitempty"`
 }
 
 // Verify checks a pack: first the chain of manifests, from the first day on, then
@@ -62,11 +64,20 @@ func Verify(ctx context.Context, pack Pack, o Options) (*Report, error) {
 	if err := v.chain(ctx); err != nil {
 		return nil, err
 	}
-	if err := v.contents(ctx); err != nil {
+	d, err := v.disclosure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		err = v.disclosed(ctx, d)
+	} else {
+		err = v.contents(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if !v.doubtful {
-		v.revisions()
+		v.revisions(d)
 	}
 	v.extra()
 	return v.report, nil
@@ -219,7 +230,7 @@ func (v *verification) moved(ctx context.Context, e *Entry) (string, error) {
 
 // revisions finds commits that are in no file: of each license there must be every
 // revision between the first and the last.
-func (v *verification) revisions() {
+func (v *verification) revisions(d *Disclosure) {
 	known := make(coverage)
 	for _, m := range v.days {
 		for i := range m.Files {
@@ -228,6 +239,7 @@ func (v *verification) revisions() {
 			}
 		}
 	}
+	known.onlyShown(d)
 	for _, license := range slices.Sorted(maps.Keys(known)) {
 		spans := known[license]
 		for i := 1; i < len(spans); i++ {

@@ -102,7 +102,7 @@ func sealYear(t *testing.T, dir string, key evidencetest.Key, days, instances in
 	for d := range days {
 		source := evidencetest.Bucket{}
 		fleet.Write(source, at(d, 0))
-		s := evidence.Sealer{Ledger: "l", Source: source, Vault: folderpack.New(dir), Signer: key, Pseudonym: evidencetest.Pseudonym, Now: func() time.Time { return at(d+1, 2) }}
+		s := evidence.Sealer{Ledger: "l", Source: source, Vault: folderpack.New(dir), Signer: key, MAC: evidencetest.MAC, Now: func() time.Time { return at(d+1, 2) }}
 		sealed, err := s.Run(t.Context())
 		if err != nil || len(sealed) != 1 {
 			t.Fatal(sealed, err)

@@ -34,6 +34,7 @@ type Use struct {
 	Verdict     string
 	Explanation string
 	Association string
+	EventID     string // what told of it; "": a sweep, a rule that began, or a person
 	RuleVersion int
 	Revision    int64
 	Since       time.Time // when that began
@@ -87,7 +88,7 @@ func (v *view) position(ms int64) Position {
 			p.Estimated += s.row.licenses
 		}
 		p.Uses = append(p.Uses, Use{Resource: resource, Instance: s.row.instance, Licenses: s.row.licenses, Verdict: s.verdict, Explanation: s.row.explanation,
-			Association: s.row.association, RuleVersion: s.row.ruleVersion, Revision: s.row.revision, Since: instant(s.from), Recorded: instant(s.row.recorded),
+			Association: s.row.association, EventID: s.row.event, RuleVersion: s.row.ruleVersion, Revision: s.row.revision, Since: instant(s.from), Recorded: instant(s.row.recorded),
 			Estimated: s.row.estimated})
 	}
 	slices.SortFunc(p.Uses, func(a, b Use) int {

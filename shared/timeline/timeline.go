@@ -11,7 +11,7 @@ import (
 	"licenseguard/shared/publish"
 )
 
-// Timeline is the change log of all licenses, in memory: some 100 bytes a row.
+// Timeline is the change log of all licenses, in memory: some 150 bytes a row.
 type Timeline struct {
 	licenses map[string]*track
 	texts    map[string]string // each text once
@@ -37,6 +37,7 @@ type row struct {
 	verdict     string
 	explanation string
 	association string
+	event       string
 	ruleVersion int
 	licenses    int64
 	estimated   bool
@@ -78,7 +79,7 @@ func (t *Timeline) Add(r *publish.Row) error {
 	next := row{
 		revision: r.Revision, recorded: recorded.UnixMilli(), happened: happened.UnixMilli(), name: t.text(r.Name), resource: t.text(r.ResourceARN),
 		instance: t.text(r.InstanceID), account: t.text(r.AccountID), verdict: t.text(r.Verdict), explanation: t.text(r.Explanation),
-		association: t.text(r.Association), ruleVersion: r.RuleVersion, licenses: r.Licenses, estimated: r.Estimated, ended: r.Reason == ledger.ReasonDeleted,
+		association: t.text(r.Association), event: strings.Clone(r.EventID), ruleVersion: r.RuleVersion, licenses: r.Licenses, estimated: r.Estimated, ended: r.Reason == ledger.ReasonDeleted,
 	}
 	if r.LicenseCount != nil {
 		next.limited, next.count = true, *r.LicenseCount

@@ -39,7 +39,22 @@ func Evidence(w io.Writer, r *evidence.Report) {
 	}
 	fmt.Fprintf(w, "ledger   %s\ndays     %s to %s, %d right\nfiles    %d with %d rows; %.1f MB are right\nhead     %s\n",
 		r.Ledger, r.First, r.Last, r.Days, r.Files, r.Rows, float64(r.Bytes)/1e6, r.Head)
+	if s := r.Shown; s != nil {
+		fmt.Fprintf(w, "shown    %s of %d licenses, %s; withheld: %s of %s\n", plural(s.Rows, "row", "rows"), len(s.Licenses), vendorsShown(s),
+			plural(s.WithheldRows, "row", "rows"), plural(int64(s.WithheldLicenses), "license", "licenses"))
+		if s.Uncounted > 0 {
+			fmt.Fprintf(w, "%s not say how many rows they have: that none of these is left out is not proven.\n", plural(int64(s.Uncounted), "commit does", "commits do"))
+		}
+	}
 	if !r.HeadProven {
 		fmt.Fprintln(w, "No head from outside (--head) vouches for the end: days cut off it would not be seen.")
 	}
+}
+
+// vendorsShown says what a pack that shows some licenses proves of others.
+func vendorsShown(s *evidence.Shown) string {
+	if len(s.Groups) == 0 {
+		return "chosen one by one (there may be others of the same vendor)"
+	}
+	return "every one among them that was ever recorded under their vendor"
 }

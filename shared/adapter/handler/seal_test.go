@@ -40,7 +40,7 @@ func TestSealTellsHeads(t *testing.T) {
 	var log, metrics bytes.Buffer
 	box, now := &mailbox{}, friday
 	h := handler.Seal{Topic: box, Bucket: "bucket", Log: telemetry.Logger(&log, "seal"), Metrics: &metrics, Sealer: &evidence.Sealer{
-		Ledger: "ledger", Source: source, Vault: vault, Signer: key, Pseudonym: evidencetest.Pseudonym, Margin: handler.SealMargin, Now: func() time.Time { return now }}}
+		Ledger: "ledger", Source: source, Vault: vault, Signer: key, MAC: evidencetest.MAC, Margin: handler.SealMargin, Now: func() time.Time { return now }}}
 	wantMails := []int{1, 1, 2, 2, 2, 2, 2, 2, 2, 3} // after Friday, the first; after Sundays
 	for day, want := range wantMails {
 		fleet.Write(source, friday.AddDate(0, 0, day))

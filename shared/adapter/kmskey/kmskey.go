@@ -56,11 +56,11 @@ func (s *Signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
 }
 
 // MAC is HMAC-SHA-256 under the key of an ARN, of kind HMAC_256.
-func MAC(client *kms.Client, key string) func(context.Context, []byte) ([]byte, error) {
+func MAC(client *kms.Client, key string) evidence.MAC {
 	return mac(client, key)
 }
 
-func mac(client api, key string) func(context.Context, []byte) ([]byte, error) {
+func mac(client api, key string) evidence.MAC {
 	return func(ctx context.Context, message []byte) ([]byte, error) {
 		if len(message) > signedAtMost { // nobody's name
 			message = message[:signedAtMost]

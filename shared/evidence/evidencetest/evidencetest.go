@@ -112,9 +112,14 @@ func (k Key) Public() evidence.PublicKey {
 	return public
 }
 
-// Pseudonym is a keyed hash with a key that everybody knows.
+// MAC is under a key that everybody knows.
+func MAC(ctx context.Context, message []byte) ([]byte, error) {
+	return evidence.LocalMAC([]byte("known"))(ctx, message)
+}
+
+// Pseudonym is by that key.
 func Pseudonym(ctx context.Context, person string) (string, error) {
-	return evidence.Pseudonyms(evidence.LocalMAC([]byte("known")))(ctx, person)
+	return evidence.Pseudonyms(MAC)(ctx, person)
 }
 
 // Fleet writes what a fleet leaves: log objects and snapshots.
@@ -170,7 +175,8 @@ func rowOf(license string, revision int64, n int, at time.Time) publish.Row {
 		InstanceID: fmt.Sprintf("i-%017x", n), ResourceARN: fmt.Sprintf("arn:aws:ec2:us-east-1:123456789012:instance/i-%017x", n),
 		LaunchTime: stamp, State: "running", Verdict: "covered", Cause: "launch", Licenses: 4,
 		Explanation: "m5.xlarge: 4 vCPU (catalog) = 4 licenses", Association: "ami ami-0aa11bb22cc33dd44", RuleVersion: 1,
-		Deployed: 10_000 + int64(n), Covered: 10_000 + int64(n), LicenseCount: &count,
+		Deployed: 10_000 + int64(n), Covered: 10_000 + int64(n), LicenseCount: &count, CommitRow: 1, CommitRows: 1,
+		Vendor: []string{"Oracle", "Microsoft"}[license[len(license)-1]%2],
 	}
 	if n%50 == 0 {
 		row.Reason, row.ChangedBy = "configuration", "arn:aws:sts::123456789012:assumed-role/Admin/alice@example.com"
@@ -180,7 +186,7 @@ func rowOf(license string, revision int64, n int, at time.Time) publish.Row {
 
 // Seal seals all that a source holds, as if it were the day after the last.
 func Seal(source, vault Bucket, key Key, now time.Time) ([]evidence.Sealed, error) {
-	s := evidence.Sealer{Ledger: "Licenseguard 123456789012 us-east-1", Source: source, Vault: vault, Signer: key, Pseudonym: Pseudonym,
+	s := evidence.Sealer{Ledger: "Licenseguard 123456789012 us-east-1", Source: source, Vault: vault, Signer: key, MAC: MAC,
 		Margin: time.Hour, Now: func() time.Time { return now }}
 	return s.Run(context.Background())
 }
