@@ -83,7 +83,7 @@ func TestSealSaysThatItFailed(t *testing.T) {
 	source := evidencetest.Bucket{"changes/dt=2026-11-20/lic-a-1-1.jsonl": []byte("no row")}
 	var log, metrics bytes.Buffer
 	h := handler.Seal{Topic: &mailbox{}, Log: telemetry.Logger(&log, "seal"), Metrics: &metrics, Sealer: &evidence.Sealer{
-		Ledger: "ledger", Source: source, Vault: evidencetest.Bucket{}, Signer: evidencetest.NewKey(), Now: func() time.Time { return time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC) }}}
+		Ledger: "ledger", Source: source, Vault: evidencetest.Bucket{}, Signer: evidencetest.NewKey(), MAC: evidencetest.MAC, Now: func() time.Time { return time.Date(2026, 11, 21, 2, 0, 0, 0, time.UTC) }}}
 	if _, err := h.Handle(t.Context()); err == nil || metrics.Len() > 0 || !strings.Contains(log.String(), "2026-11-20") {
 		t.Errorf("%v\n%s%s", err, log.String(), metrics.String())
 	}
