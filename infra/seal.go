@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
@@ -47,17 +49,19 @@ func newSeal(scope constructs.Construct, s settings, r reports, a alerts) sealin
 		}),
 	}
 	f := newFunction(scope, s, functionSpec{
-		name: config.FunctionSeal, description: "Seals what was written on days that are over, as evidence", timeout: sealTimeout,
+		name: config.FunctionSeal, description: "Seals what was written on days that are over, as evidence, and compacts it", timeout: sealTimeout,
 		environment: map[string]*string{
 			config.EnvReportBucket:   r.bucket.BucketName(),
 			config.EnvEvidenceBucket: e.bucket.BucketName(),
 			config.EnvSigningKeyARN:  e.signing.KeyArn(),
 			config.EnvNamesKeyARN:    e.names.KeyArn(),
 			config.EnvAlertTopicARN:  a.topic.TopicArn(),
+			config.EnvAccounts:       jsii.String(strings.Join(s.accountIDs(), ",")),
 			config.EnvLedgerName:     jsii.String(*awscdk.Aws_STACK_NAME() + " " + *awscdk.Aws_ACCOUNT_ID() + " " + *awscdk.Aws_REGION()),
 		},
 	})
-	r.allowRead(f, "Reports", r.bucket, config.PrefixChanges, config.PrefixPositions, config.PrefixUsage)
+	r.allowRead(f, "Reports", r.bucket, config.PrefixChanges, config.PrefixPositions, config.PrefixUsage, config.PrefixHistory)
+	r.allowWrite(f, config.PrefixHistory)
 	r.allowRead(f, "Manifests", e.bucket, evidence.PrefixManifests)
 	// It may add, and what it writes again lies over what was there: every version is
 	// kept, and nothing lets it delete one, shorten a lock or go around it.

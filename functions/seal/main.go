@@ -18,6 +18,7 @@ import (
 	"licenseguard/shared/adapter/parquetfile"
 	"licenseguard/shared/adapter/s3archive"
 	"licenseguard/shared/adapter/snstopic"
+	"licenseguard/shared/compact"
 	"licenseguard/shared/config"
 	"licenseguard/shared/evidence"
 )
@@ -34,14 +35,16 @@ func wire(log *slog.Logger) (any, error) {
 		return nil, err
 	}
 	buckets, keys := s3.NewFromConfig(cfg), kms.NewFromConfig(cfg)
+	reports := s3archive.NewFolder(buckets, env.ReportBucket, "")
 	h := &handler.Seal{
 		Log: log, Metrics: os.Stdout, Topic: snstopic.New(sns.NewFromConfig(cfg), env.AlertTopicARN), Bucket: env.EvidenceBucket,
 		Sealer: &evidence.Sealer{
 			Ledger: env.LedgerName,
-			Source: s3archive.NewFolder(buckets, env.ReportBucket, ""), Vault: s3archive.NewFolder(buckets, env.EvidenceBucket, ""),
+			Source: reports, Vault: s3archive.NewFolder(buckets, env.EvidenceBucket, ""),
 			Signer: kmskey.NewSigner(keys, env.SigningKeyARN), MAC: kmskey.MAC(keys, env.NamesKeyARN),
 			Table: parquetfile.Disguise, Margin: handler.SealMargin, Now: time.Now,
 		},
+		Compact: &compact.Compactor{Store: reports, Codec: parquetfile.Encoder{}, Now: time.Now, Accounts: env.Accounts, Regions: []string{env.Region}},
 	}
 	return h.Handle, nil
 }

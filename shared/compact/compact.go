@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"reflect"
 	"regexp"
@@ -23,7 +22,7 @@ import (
 )
 
 // Store is the report bucket. List returns the keys that begin with a prefix, in order.
-// Get of a key that is not there is fs.ErrNotExist. Put replaces what is there.
+// Put replaces what is there.
 type Store interface {
 	List(ctx context.Context, prefix string) ([]string, error)
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -64,6 +63,41 @@ type Manifest struct {
 	Files   map[string]int // key to rows
 }
 
+// lookBack is how many days back Run looks: those before are for a person to ask for.
+const lookBack = 31
+
+// Run compacts each finished day of the last month that has a log and is not done. A day
+// that fails leaves the others alone and is tried again with the next run.
+func (c *Compactor) Run(ctx context.Context) (done []Manifest, failed error) {
+	today := c.Now().UTC().Truncate(24 * time.Hour)
+	for n := lookBack; n > 0; n-- {
+		m, err := c.undone(ctx, today.AddDate(0, 0, -n))
+		switch {
+		case errors.Is(err, ErrUnfinished):
+		case err != nil:
+			failed = errors.Join(failed, err)
+		case m.Sources > 0:
+			done = append(done, m)
+		}
+	}
+	return done, failed
+}
+
+// undone compacts a day that has a log and no manifest; its manifest is empty otherwise.
+func (c *Compactor) undone(ctx context.Context, day time.Time) (Manifest, error) {
+	partition := config.DatePartition + "=" + day.Format(config.DatePartitionLayout) + "/"
+	for prefix, is := range map[string]bool{config.PrefixHistory + partition + manifestName: true, config.PrefixChanges + partition: false} {
+		keys, err := c.Store.List(ctx, prefix)
+		if err != nil || len(keys) > 0 == is {
+			return Manifest{}, err
+		}
+	}
+	return c.Day(ctx, day)
+}
+
+// manifestName is the file that says that a day is done.
+const manifestName = "manifest.json"
+
 // Day compacts one day, in UTC. It does nothing when the manifest is of the same log.
 func (c *Compactor) Day(ctx context.Context, day time.Time) (Manifest, error) {
 	begin := day.UTC().Truncate(24 * time.Hour)
@@ -91,14 +125,17 @@ func (c *Compactor) Day(ctx context.Context, day time.Time) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, c.Store.Put(ctx, folder+"manifest.json", text, "application/json")
+	return m, c.Store.Put(ctx, folder+manifestName, text, "application/json")
 }
 
+// manifest is what a day was made of before; empty where it was not. It is looked for in
+// the listing: S3 refuses to say of a file alone that it is not there.
 func (c *Compactor) manifest(ctx context.Context, folder string) (m Manifest, err error) {
-	text, err := c.Store.Get(ctx, folder+"manifest.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+	there, err := c.Store.List(ctx, folder+manifestName)
+	if err != nil || len(there) == 0 {
+		return m, err
 	}
+	text, err := c.Store.Get(ctx, folder+manifestName)
 	if err != nil {
 		return m, err
 	}

@@ -77,6 +77,8 @@ type Snapshot struct {
 type Seal struct {
 	ReportBucket   string
 	EvidenceBucket string
+	Accounts       []string // that have folders of their own in the history
+	Region         string
 	SigningKeyARN  string
 	NamesKeyARN    string
 	LedgerName     string
@@ -161,6 +163,8 @@ func LoadSeal(lookup func(string) (string, bool)) (Seal, error) {
 	r := reader{lookup: lookup}
 	s := Seal{
 		ReportBucket:   r.reportBucket(),
+		Accounts:       r.accounts(),
+		Region:         r.region(),
 		EvidenceBucket: r.matching(EnvEvidenceBucket, bucketName, "the name of the evidence bucket: 3 to 63 of a-z 0-9 . -"),
 		SigningKeyARN:  r.key(EnvSigningKeyARN),
 		NamesKeyARN:    r.key(EnvNamesKeyARN),

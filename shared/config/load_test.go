@@ -79,7 +79,7 @@ func TestLoad(t *testing.T) {
 			env[config.EnvAlertTopicARN], "licenseguard",
 		},
 		config.Snapshot{"ledger-1", "reports-1"},
-		config.Seal{"reports-1", "evidence-1", env[config.EnvSigningKeyARN], env[config.EnvNamesKeyARN], env[config.EnvLedgerName], env[config.EnvAlertTopicARN]},
+		config.Seal{"reports-1", "evidence-1", accounts, "us-gov-west-1", env[config.EnvSigningKeyARN], env[config.EnvNamesKeyARN], env[config.EnvLedgerName], env[config.EnvAlertTopicARN]},
 		config.API{"ledger-1", accounts, []string{"us-gov-west-1"}, "us-gov-west-1", "123456789012", "reports-1", env[config.EnvAlertTopicARN]},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -95,10 +95,10 @@ func TestLoadNamesTheWrongVariable(t *testing.T) {
 	}{
 		{"short table", config.EnvLedgerTable, "x", 6},
 		{"table is an ARN", config.EnvLedgerTable, "arn:aws:dynamodb:us-east-1:123456789012:table/x", 6},
-		{"account of 11 digits", config.EnvAccounts, "12345678901", 4},
-		{"trailing comma", config.EnvAccounts, "123456789012,", 4},
-		{"account twice", config.EnvAccounts, "123456789012,123456789012", 4},
-		{"region is a zone", config.EnvRegion, "us-east-1a", 4},
+		{"account of 11 digits", config.EnvAccounts, "12345678901", 5},
+		{"trailing comma", config.EnvAccounts, "123456789012,", 5},
+		{"account twice", config.EnvAccounts, "123456789012,123456789012", 5},
+		{"region is a zone", config.EnvRegion, "us-east-1a", 5},
 		{"region of the list is a zone", config.EnvRegions, "us-gov-west-1,us-east-1a", 4},
 		{"region twice", config.EnvRegions, "us-gov-west-1, us-gov-west-1", 4},
 		{"own account by name", config.EnvOwnAccount, "hub", 3},

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,7 +74,7 @@ func TestSeal(t *testing.T) {
 
 	f := start(t, config.FunctionSeal, map[string]string{
 		config.EnvReportBucket: bucket, config.EnvEvidenceBucket: sealedBucket, config.EnvSigningKeyARN: signing, config.EnvNamesKeyARN: names,
-		config.EnvLedgerName: "Licenseguard " + account + " " + region, config.EnvAlertTopicARN: w.topic, config.EnvRegion: region,
+		config.EnvLedgerName: "Licenseguard " + account + " " + region, config.EnvAlertTopicARN: w.topic, config.EnvRegion: region, config.EnvAccounts: account,
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": moto,
 	})
 	var sealed []struct{ Day string }
@@ -85,6 +86,12 @@ func TestSeal(t *testing.T) {
 		if f.invoke(struct{}{}, &sealed); len(sealed) != n {
 			t.Fatalf("%d days were sealed, want %d: %+v", len(sealed), n, sealed)
 		}
+	}
+	folder := "history/dt=" + first.Format(time.DateOnly) + "/"
+	compacted, err := reports.List(t.Context(), folder)
+	w.must(err)
+	if want := []string{folder + "account=" + account + "/aws_region=" + region + "/changes.parquet", folder + "manifest.json"}; !slices.Equal(compacted, want) {
+		t.Errorf("compacted are %q, want %q", compacted, want)
 	}
 	pack := s3archive.NewFolder(buckets, sealedBucket, "")
 	mails := w.take(w.inbox)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"licenseguard/shared/compact"
 	"licenseguard/shared/config"
 	"licenseguard/shared/evidence"
 	"licenseguard/shared/publish"
@@ -25,6 +26,7 @@ const kindHead = "evidence-head"
 // Seal is the handler of the function seal.
 type Seal struct {
 	Sealer  *evidence.Sealer
+	Compact *compact.Compactor
 	Topic   publish.Topic // gets a head a week
 	Bucket  string        // named in the mail
 	Log     *slog.Logger
@@ -33,8 +35,33 @@ type Seal struct {
 
 // Handle seals what is over, and tells the heads: each to the log, to which the
 // function's role may add and nothing else, and that of the first day and of each
-// Sunday to people. A mail that is lost is not sent again; the log has the head.
+// Sunday to people. A mail that is lost is not sent again; the log has the head. Then it
+// compacts what it sealed, and what it could not compact before.
 func (h *Seal) Handle(ctx context.Context) ([]evidence.Sealed, error) {
+	sealed, err := h.seal(ctx)
+	if compactErr := h.compact(ctx); err == nil {
+		err = compactErr
+	}
+	if err != nil {
+		return sealed, err
+	}
+	return sealed, telemetry.Emit(h.Metrics, h.Sealer.Now(), config.MetricNamespace, map[string]string{config.DimensionFunction: config.FunctionSeal},
+		telemetry.Metric{Name: config.MetricSuccess, Unit: "Count", Value: 1})
+}
+
+// compact fails after it has done what it can.
+func (h *Seal) compact(ctx context.Context) error {
+	done, err := h.Compact.Run(ctx)
+	for _, m := range done {
+		h.Log.InfoContext(ctx, "day compacted", "day", m.Day, "rows", m.Rows, "sources", m.Sources, "files", len(m.Files))
+	}
+	if err != nil {
+		h.Log.ErrorContext(ctx, "change log not compacted", "error", err)
+	}
+	return err
+}
+
+func (h *Seal) seal(ctx context.Context) ([]evidence.Sealed, error) {
 	sealed, err := h.Sealer.Run(ctx)
 	for _, s := range sealed {
 		h.Log.InfoContext(ctx, "day sealed", "day", s.Day, "head", s.Head.String(), "root", s.Root.String(), "files", s.Files, "rows", s.Rows)
@@ -44,10 +71,8 @@ func (h *Seal) Handle(ctx context.Context) ([]evidence.Sealed, error) {
 	}
 	if err != nil {
 		h.Log.ErrorContext(ctx, "evidence not sealed", "error", err)
-		return sealed, err
 	}
-	return sealed, telemetry.Emit(h.Metrics, h.Sealer.Now(), config.MetricNamespace, map[string]string{config.DimensionFunction: config.FunctionSeal},
-		telemetry.Metric{Name: config.MetricSuccess, Unit: "Count", Value: 1})
+	return sealed, err
 }
 
 // tell mails the newest head that is due; it vouches for those before.

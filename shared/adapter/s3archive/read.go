@@ -10,12 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"licenseguard/shared/compact"
 	"licenseguard/shared/evidence"
 )
 
 var (
 	_ evidence.Vault = (*Folder)(nil)
 	_ evidence.Pack  = (*Folder)(nil)
+	_ compact.Store  = (*Folder)(nil)
 )
 
 // readAPI lists the calls that reading makes.
