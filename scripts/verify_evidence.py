@@ -279,15 +279,15 @@ def disclosed(shown, manifests, files, named, read, spans):
             yield path, "it is missing"
             continue
         data, text = read(path), read(proof)
-        rows = [json.loads(r) for r in data.split(b"\n")[:-1]] if data.endswith(b"\n") else []
+        lines = data.split(b"\n")
         try:
-            if proven(data.split(b"\n")[:-1], text, f["rows"]) != f["root"] or not rows:
+            if proven(lines[:-1], text, f["rows"]) != f["root"] or lines[-1]:
                 raise ValueError("root")
         except ValueError:
             yield path, "its rows and their proof do not give the root that was signed"
             continue
         commits = {}
-        for r in rows:
+        for r in map(json.loads, lines[:-1]):
             commits.setdefault((r["license_configuration_id"], r["revision"]), []).append(r)
             if r["license_configuration_id"] not in licenses:
                 yield path, "it shows rows of %s, which is not claimed" % r["license_configuration_id"]

@@ -3,17 +3,12 @@ package evidence
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 )
-
-// Pseudonym gives the name that stands for a person's in what is sealed: always the
-// same for the same person, and telling nobody who that is.
-type Pseudonym func(ctx context.Context, person string) (string, error)
 
 // personFields are the fields of a log row that name a person.
 var personFields = []string{"changed_by"}
@@ -41,7 +36,7 @@ func leavesOf(data []byte) []Hash {
 // logOf writes what a day's log objects hold and no manifest sealed yet as one log
 // file. It adds to sealed what it takes, so that a revision is in one file only,
 // however often it was delivered.
-func logOf(ctx context.Context, bodies [][]byte, sealed coverage, blind *blinding) (*log, error) {
+func logOf(bodies [][]byte, sealed coverage, blind *blinding) (*log, error) {
 	out, taken, groups := &log{}, make(coverage), make(map[string]map[string]bool)
 	for _, body := range bodies {
 		now := make(coverage)
@@ -56,15 +51,13 @@ func logOf(ctx context.Context, bodies [][]byte, sealed coverage, blind *blindin
 			now.add(Span{of.License, of.Revision, of.Revision})
 			group := ""
 			if of.Vendor != "" {
-				if group, err = blind.group(ctx, of.Vendor); err != nil {
-					return nil, fmt.Errorf("replace a vendor: %w", err)
-				}
+				group = blind.group(of.Vendor)
 				if groups[group] == nil {
 					groups[group] = make(map[string]bool)
 				}
 				groups[group][of.License] = true
 			}
-			if row, err = blind.row(ctx, row, group); err != nil {
+			if row, err = blind.row(row, group); err != nil {
 				return nil, err
 			}
 			out.data = append(append(out.data, row...), '\n')
@@ -122,7 +115,7 @@ func namesNobody(row []byte) bool {
 }
 
 // disguise puts pseudonyms where a row names people. All other bytes stay.
-func disguise(ctx context.Context, row []byte, pseudonym Pseudonym) ([]byte, error) {
+func disguise(row []byte, pseudonym Pseudonym) ([]byte, error) {
 	if namesNobody(row) {
 		return row, nil
 	}
@@ -145,10 +138,7 @@ func disguise(ctx context.Context, row []byte, pseudonym Pseudonym) ([]byte, err
 		if field, _ := name.(string); !slices.Contains(personFields, field) || json.Unmarshal(value, &person) != nil || person == "" {
 			continue
 		}
-		if person, err = pseudonym(ctx, person); err != nil {
-			return nil, fmt.Errorf("replace a name: %w", err)
-		}
-		quoted, err := json.Marshal(person)
+		quoted, err := json.Marshal(pseudonym(person))
 		if err != nil {
 			return nil, fmt.Errorf("replace a name: %w", err)
 		}

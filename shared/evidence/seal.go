@@ -46,12 +46,10 @@ type Sealer struct {
 	Vault  Vault
 	Signer Signer
 	MAC    MAC // makes pseudonyms, groups and salts
-	// Table replaces names in a snapshot's table; nil where it needs none.
-	Table  func(ctx context.Context, key string, body []byte, pseudonym Pseudonym) ([]byte, error)
+	// Table replaces what may name people in a snapshot's table; nil where it needs none.
+	Table  func(key string, body []byte, pseudonym Pseudonym) ([]byte, error)
 	Margin time.Duration // how long after midnight (UTC) a day counts as over
 	Now    func() time.Time
-
-	blind *blinding
 }
 
 // Sealed is one day that was sealed.
@@ -75,7 +73,6 @@ func (s *Sealer) Run(ctx context.Context) ([]Sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.blind = newBlinding(s.MAC)
 	c, err := s.resume(ctx, key)
 	if err != nil {
 		return nil, err
@@ -99,6 +96,7 @@ type chain struct {
 	bytes  []byte // of last
 	sealed coverage
 	tables map[string]bool // the snapshots that are sealed
+	blind  *blinding
 }
 
 // resume reads the last manifest, checks it, and reads what those of the last
@@ -178,9 +176,14 @@ func (s *Sealer) seal(ctx context.Context, c *chain, key PublicKey) (Sealed, err
 	m := c.last.next(c.bytes)
 	m.Ledger, m.Day, m.Key = s.Ledger, c.day, key.ID
 	m.Sealed = s.Now().UTC().Format(time.RFC3339)
-	if err := s.blind.begin(ctx, c.day); err != nil {
-		return Sealed{}, fmt.Errorf("make salts: %w", err)
+	if c.blind == nil {
+		blind, err := newBlinding(ctx, s.MAC)
+		if err != nil {
+			return Sealed{}, err
+		}
+		c.blind = blind
 	}
+	c.blind.begin(c.day)
 	today := folderOf(config.PrefixChanges, c.day)
 	if err := s.sealLog(ctx, c, &m, today+"changes.jsonl", c.day); err != nil {
 		return Sealed{}, err
@@ -249,7 +252,7 @@ func (s *Sealer) sealLog(ctx context.Context, c *chain, m *Manifest, key string,
 			bodies = append(bodies, body)
 		}
 	}
-	log, err := logOf(ctx, bodies, c.sealed, s.blind)
+	log, err := logOf(bodies, c.sealed, c.blind)
 	if err != nil || len(log.data) == 0 {
 		return err
 	}
@@ -294,7 +297,7 @@ func (s *Sealer) sealTables(ctx context.Context, c *chain, m *Manifest, folder s
 			return err
 		}
 		if s.Table != nil {
-			if body, err = s.Table(ctx, k, body, s.blind.pseudonym); err != nil {
+			if body, err = s.Table(k, body, c.blind.pseudonym); err != nil {
 				return fmt.Errorf("%s: %w", k, err)
 			}
 		}

@@ -39,10 +39,13 @@ func ParsePublicKey(data []byte) (PublicKey, error) {
 	return PublicKey{key, Sum(der)}, nil
 }
 
+// statementKind says what is signed, so that a signature passes for no other.
+const statementKind = "licenseguard-evidence 1"
+
 // Statement is what is signed of a manifest: a line that says what it is, and the
 // hash. AWS KMS signs a message of up to 4,096 bytes; a manifest has more.
 func Statement(manifest []byte) []byte {
-	return []byte("licenseguard-evidence 1\n" + Sum(manifest).String() + "\n")
+	return []byte(statementKind + "\n" + Sum(manifest).String() + "\n")
 }
 
 // signature is what DER holds.

@@ -65,7 +65,7 @@ func TestSeal(t *testing.T) {
 	for d := range 3 {
 		fleet.Write(source, first.AddDate(0, 0, d))
 	}
-	table, err := parquetfile.Encoder{}.Usages([]snapshot.Usage{{ResourceName: "laptop of alice"}, {ResourceName: ""}})
+	table, err := parquetfile.Encoder{}.Usages([]snapshot.Usage{{ResourceName: "laptop of alice", Tags: `{"Owner":"alice@example.com"}`}, {ResourceName: ""}})
 	w.must(err)
 	source["usage/dt="+first.Format(time.DateOnly)+"/usage-x.parquet"] = table
 	for key, body := range source {

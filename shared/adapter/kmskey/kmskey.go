@@ -62,9 +62,6 @@ func MAC(client *kms.Client, key string) evidence.MAC {
 
 func mac(client api, key string) evidence.MAC {
 	return func(ctx context.Context, message []byte) ([]byte, error) {
-		if len(message) > signedAtMost { // nobody's name
-			message = message[:signedAtMost]
-		}
 		out, err := client.GenerateMac(ctx, &kms.GenerateMacInput{KeyId: &key, Message: message, MacAlgorithm: types.MacAlgorithmSpecHmacSha256})
 		if err != nil {
 			return nil, fmt.Errorf("generate MAC: %w", err)

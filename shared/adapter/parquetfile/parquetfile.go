@@ -3,7 +3,6 @@ package parquetfile
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 
@@ -55,9 +54,10 @@ func encode[T any](rows []T) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Disguise puts pseudonyms where a table of usage names its resources: the Name tag
-// of an instance is free text, and often a person's. Other tables stay as they are.
-func Disguise(ctx context.Context, key string, body []byte, pseudonym evidence.Pseudonym) ([]byte, error) {
+// Disguise takes out of a table of usage what people wrote and may name them: the Name
+// tag of an instance becomes a pseudonym, its other tags are left out. Other tables stay
+// as they are.
+func Disguise(key string, body []byte, pseudonym evidence.Pseudonym) ([]byte, error) {
 	if !strings.HasPrefix(key, config.PrefixUsage) {
 		return body, nil
 	}
@@ -67,10 +67,9 @@ func Disguise(ctx context.Context, key string, body []byte, pseudonym evidence.P
 	}
 	for i := range rows {
 		if name := &rows[i].ResourceName; *name != "" {
-			if *name, err = pseudonym(ctx, *name); err != nil {
-				return nil, err
-			}
+			*name = pseudonym(*name)
 		}
+		rows[i].Tags = "{}"
 	}
 	return encode(rows)
 }

@@ -117,11 +117,6 @@ func MAC(ctx context.Context, message []byte) ([]byte, error) {
 	return evidence.LocalMAC([]byte("known"))(ctx, message)
 }
 
-// Pseudonym is by that key.
-func Pseudonym(ctx context.Context, person string) (string, error) {
-	return evidence.Pseudonyms(MAC)(ctx, person)
-}
-
 // Fleet writes what a fleet leaves: log objects and snapshots.
 type Fleet struct {
 	Licenses      int
