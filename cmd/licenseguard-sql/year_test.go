@@ -13,15 +13,20 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"licenseguard/shared/query"
+	"licenseguard/shared/timeline/yeartest"
 )
 
 // TestYear: on a simulated year of 5,000 instances, with rules and counts that change,
 // each named query says what counting anew from what was told says.
 func TestYear(t *testing.T) {
-	w := newWorld(t, 10, 5000)
-	if w.rows < 40_000 {
-		t.Fatalf("the year has only %d rows", w.rows)
+	year, err := yeartest.Fleet{Seed: 2025, Licenses: 10, Instances: 5000, Span: 365 * 24 * time.Hour}.Play()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if year.Rows() < 40_000 {
+		t.Fatalf("the year has only %d rows", year.Rows())
+	}
+	w := world{year}
 	folder := t.TempDir()
 	w.write(t, folder)
 	t.Run("log", func(t *testing.T) { w.compare(t, options{reports: folder}) })
@@ -30,7 +35,7 @@ func TestYear(t *testing.T) {
 }
 
 // compacted compacts the log, which must not change what it says.
-func (w *world) compacted(t *testing.T, folder string) {
+func (w world) compacted(t *testing.T, folder string) {
 	t.Helper()
 	if code, out, errs := ask(t, "compact", "--reports", folder); code != exitOK || strings.Contains(out, "not finished") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
@@ -46,7 +51,7 @@ func (w *world) compacted(t *testing.T, folder string) {
 			t.Errorf("%s: exit %d: %s%s", what, code, out, errs)
 		}
 	}
-	if code, out, errs := ask(t, "query", "SELECT count(*) AS n, count(DISTINCT account || aws_region) AS homes FROM history", "--csv", "--reports", folder); code != exitOK || out != fmt.Sprintf("n,homes\n%d,3\n", w.rows) {
+	if code, out, errs := ask(t, "query", "SELECT count(*) AS n, count(DISTINCT account || aws_region) AS homes FROM history", "--csv", "--reports", folder); code != exitOK || out != fmt.Sprintf("n,homes\n%d,3\n", w.Rows()) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
@@ -60,7 +65,7 @@ type asked struct {
 	want    []string
 }
 
-func (w *world) compare(t *testing.T, o options) {
+func (w world) compare(t *testing.T, o options) {
 	t.Helper()
 	e, err := open(t.Context(), o)
 	if err != nil {
@@ -144,7 +149,7 @@ func line(cells ...any) string {
 	return strings.Join(texts, " | ")
 }
 
-func (w *world) questions() []asked {
+func (w world) questions() []asked {
 	partFrom, partTo := time.Date(2025, 5, 10, 13, 37, 0, 0, time.UTC), time.Date(2025, 6, 3, 1, 2, 3, 4_000_000, time.UTC)
 	days, hours := []any{"2025-03-01", "2025-09-30"}, 24*30
 	out := []asked{
@@ -157,7 +162,7 @@ func (w *world) questions() []asked {
 		{"drift", days, "dt account_id region changes licenses_found licenses_freed", w.corrected()},
 		{"changes-of-one-license", []any{"product 3"}, "revision recorded_at happened_at resource_arn verdict licenses_before licenses deployed license_count explanation event_id", w.changed(3)},
 	}
-	for _, s := range []struct{ from, to time.Time }{{begin, end}, {partFrom, partTo}} {
+	for _, s := range []struct{ from, to time.Time }{{w.Begin, w.End}, {partFrom, partTo}} {
 		values := []any{s.from.Format(layout), s.to.Format(layout)}
 		const columns = "name high high_at license_count license_hours over_minutes"
 		out = append(out,
@@ -168,63 +173,63 @@ func (w *world) questions() []asked {
 	return out
 }
 
-func (p *product) now() step { return p.steps[len(p.steps)-1] }
+func now(l *yeartest.License) yeartest.Step { return l.Steps[len(l.Steps)-1] }
 
-func (w *world) positions() (out []string) {
-	for _, p := range w.licenses {
-		if p.deleted {
+func (w world) positions() (out []string) {
+	for _, l := range w.Licenses {
+		if !l.Ended.IsZero() {
 			continue
 		}
-		now, percent, totals := p.now(), 0.0, p.ledger.Totals // what is covered and over is the fold's own decision
+		now, percent, totals := now(l), 0.0, l.Ledger.Totals // what is covered and over is the fold's own decision
 		var available *int64
-		if now.limit != nil {
-			free := max(0, *now.limit-now.deployed)
-			available, percent = &free, 100*float64(now.deployed)/float64(*now.limit)
+		if now.Count != nil {
+			free := max(0, *now.Count-now.Deployed)
+			available, percent = &free, 100*float64(now.Deployed)/float64(*now.Count)
 		}
-		out = append(out, line(p.name, p.counting, now.limit, now.deployed, available, percent, totals.Covered, totals.Over))
+		out = append(out, line(l.Name, l.Counting, now.Count, now.Deployed, available, percent, totals.Covered, totals.Over))
 	}
 	return out
 }
 
-func (w *world) over() (out []string) {
-	for _, p := range w.licenses {
-		if now := p.now(); now.limit != nil && now.deployed > *now.limit {
-			out = append(out, line(p.name, now.limit, now.deployed))
-		}
-	}
-	return out
-}
-
-func (w *world) usage() (out []string) {
-	for _, p := range w.licenses {
-		for id, m := range p.running {
-			account, _, _ := id.Parts()
-			out = append(out, line(p.name, account, id.ARN(), m.tags["Name"], m.counted))
+func (w world) over() (out []string) {
+	for _, l := range w.Licenses {
+		if now := now(l); now.Count != nil && now.Deployed > *now.Count {
+			out = append(out, line(l.Name, now.Count, now.Deployed))
 		}
 	}
 	return out
 }
 
-func (w *world) byTag() (out []string) {
-	for _, p := range w.licenses {
+func (w world) usage() (out []string) {
+	for _, l := range w.Licenses {
+		for _, m := range l.Running() {
+			account, _, _ := m.ID.Parts()
+			out = append(out, line(l.Name, account, m.ID.ARN(), m.Tags["Name"], m.Counted))
+		}
+	}
+	return out
+}
+
+func (w world) byTag() (out []string) {
+	for _, l := range w.Licenses {
 		resources, licenses := map[string]int{}, map[string]int64{}
-		for _, m := range p.running {
-			value := cmp.Or(m.tags["CostCenter"], "(no such tag)")
+		for _, m := range l.Running() {
+			value := cmp.Or(m.Tags["CostCenter"], "(no such tag)")
 			resources[value]++
-			licenses[value] += m.counted
+			licenses[value] += m.Counted
 		}
 		for value, n := range resources {
-			out = append(out, line(p.name, value, n, licenses[value]))
+			out = append(out, line(l.Name, value, n, licenses[value]))
 		}
 	}
 	return out
 }
 
-func (w *world) stale(age time.Duration) (out []string) {
-	for _, p := range w.licenses {
-		for id, m := range p.running {
-			if end.Sub(m.told) >= age {
-				out = append(out, line(id.ARN(), p.id, m.told, end.Sub(m.told).Hours()))
+func (w world) stale(age time.Duration) (out []string) {
+	for _, l := range w.Licenses {
+		for _, m := range l.Running() {
+			if lasts := w.End.Sub(m.LastSeen); lasts >= age {
+				out = append(out, line(m.ID.ARN(), l.ID, m.LastSeen, lasts.Hours()))
 			}
 		}
 	}
@@ -235,33 +240,33 @@ func within(at time.Time) bool {
 	return at.Format(time.DateOnly) >= "2025-03-01" && at.Format(time.DateOnly) <= "2025-09-30"
 }
 
-func (w *world) acted() (out []string) {
-	for _, p := range w.licenses {
-		for _, a := range p.actions {
-			if within(a.at) {
-				out = append(out, line(a.at, p.id, a.instance, "would-stop"))
+func (w world) acted() (out []string) {
+	for _, l := range w.Licenses {
+		for _, a := range l.Actions {
+			if within(a.At) {
+				out = append(out, line(a.At, l.ID, a.Instance, "would-stop"))
 			}
 		}
 	}
 	return out
 }
 
-func (w *world) corrected() (out []string) {
+func (w world) corrected() (out []string) {
 	type sum struct{ changes, found, freed int64 }
 	sums := map[string]*sum{}
-	for _, p := range w.licenses {
-		for _, d := range p.drift {
-			if !within(d.at) {
+	for _, l := range w.Licenses {
+		for _, d := range l.Found {
+			if !within(d.At) {
 				continue
 			}
-			account, region, _ := d.id.Parts()
-			key := line(d.at.Format(time.DateOnly), account, region)
+			account, region, _ := d.ID.Parts()
+			key := line(d.At.Format(time.DateOnly), account, region)
 			if sums[key] == nil {
 				sums[key] = &sum{}
 			}
 			sums[key].changes++
-			sums[key].found += max(0, d.by)
-			sums[key].freed += max(0, -d.by)
+			sums[key].found += max(0, d.By)
+			sums[key].freed += max(0, -d.By)
 		}
 	}
 	for key, s := range sums {
@@ -271,8 +276,8 @@ func (w *world) corrected() (out []string) {
 }
 
 // changed are the rows that were published; here the query is compared with these.
-func (w *world) changed(n int) (out []string) {
-	for _, r := range w.licenses[n].log {
+func (w world) changed(n int) (out []string) {
+	for _, r := range w.Licenses[n].Log {
 		out = append(out, line(r.Revision, r.RecordedAt, r.HappenedAt, r.ResourceARN, r.Verdict, r.LicensesBefore, r.Licenses, r.Deployed, r.LicenseCount,
 			r.Explanation, r.EventID))
 	}
@@ -280,16 +285,16 @@ func (w *world) changed(n int) (out []string) {
 }
 
 // during calls f for each stretch of a span in which nothing changed.
-func (p *product) during(from, to time.Time, f func(s step, from time.Time, lasted time.Duration)) {
-	for i, s := range p.steps {
+func during(l *yeartest.License, from, to time.Time, f func(s yeartest.Step, from time.Time, lasted time.Duration)) {
+	for i, s := range l.Steps {
 		ends := to
 		switch {
-		case i+1 < len(p.steps):
-			ends = p.steps[i+1].at
-		case p.deleted:
-			ends = s.at
+		case i+1 < len(l.Steps):
+			ends = l.Steps[i+1].At
+		case !l.Ended.IsZero():
+			ends = s.At
 		}
-		begins := s.at
+		begins := s.At
 		if begins.Before(from) {
 			begins = from
 		}
@@ -302,14 +307,14 @@ func (p *product) during(from, to time.Time, f func(s step, from time.Time, last
 	}
 }
 
-func (w *world) peaks(from, to time.Time, name string, days, months int) (out []string) {
-	for _, p := range w.licenses {
+func (w world) peaks(from, to time.Time, name string, days, months int) (out []string) {
+	for _, l := range w.Licenses {
 		first := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, time.UTC)
 		if months > 0 {
 			first = time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC)
 		}
 		for at := first; at.Before(to); at = at.AddDate(0, months, days) {
-			high, highAt, over, used := step{deployed: -1}, time.Time{}, int64(0), int64(0)
+			high, highAt, over, used := yeartest.Step{Deployed: -1}, time.Time{}, int64(0), int64(0)
 			begins, ends := at, at.AddDate(0, months, days)
 			if begins.Before(from) {
 				begins = from
@@ -317,33 +322,33 @@ func (w *world) peaks(from, to time.Time, name string, days, months int) (out []
 			if ends.After(to) {
 				ends = to
 			}
-			p.during(begins, ends, func(s step, at time.Time, lasted time.Duration) {
-				if s.deployed > high.deployed {
+			during(l, begins, ends, func(s yeartest.Step, at time.Time, lasted time.Duration) {
+				if s.Deployed > high.Deployed {
 					high, highAt = s, at
 				}
-				if s.limit != nil && s.deployed > *s.limit {
+				if s.Count != nil && s.Deployed > *s.Count {
 					over += lasted.Milliseconds()
 				}
-				used += s.deployed * lasted.Milliseconds()
+				used += s.Deployed * lasted.Milliseconds()
 			})
-			if high.deployed >= 0 {
-				out = append(out, line(at.Format(name), p.name, high.deployed, highAt, high.limit, float64(used)/36e5, float64(over)/6e4))
+			if high.Deployed >= 0 {
+				out = append(out, line(at.Format(name), l.Name, high.Deployed, highAt, high.Count, float64(used)/36e5, float64(over)/6e4))
 			}
 		}
 	}
 	return out
 }
 
-func (w *world) overMinutes(from, to time.Time) (out []string) {
-	for _, p := range w.licenses {
+func (w world) overMinutes(from, to time.Time) (out []string) {
+	for _, l := range w.Licenses {
 		over, most, used := int64(0), int64(0), int64(0)
-		p.during(from, to, func(s step, _ time.Time, lasted time.Duration) {
-			if s.limit != nil && s.deployed > *s.limit {
-				over, most = over+lasted.Milliseconds(), max(most, s.deployed-*s.limit)
+		during(l, from, to, func(s yeartest.Step, _ time.Time, lasted time.Duration) {
+			if s.Count != nil && s.Deployed > *s.Count {
+				over, most = over+lasted.Milliseconds(), max(most, s.Deployed-*s.Count)
 			}
-			used += s.deployed * lasted.Milliseconds()
+			used += s.Deployed * lasted.Milliseconds()
 		})
-		out = append(out, line(p.name, float64(over)/6e4, most, float64(used)/36e5))
+		out = append(out, line(l.Name, float64(over)/6e4, most, float64(used)/36e5))
 	}
 	return out
 }
