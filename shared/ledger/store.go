@@ -93,6 +93,7 @@ const (
 	ImageOrigin        DocumentKind = "image-origin"        // from which image one was made; ids are REGION/AMI
 	Watched            DocumentKind = "watch"               // what sweeps saw of a scope; ids are ACCOUNT/REGION
 	HostRecovery       DocumentKind = "host-recovery"       // a Recovery; ids are those of both hosts
+	Heartbeat          DocumentKind = "heartbeat"           // that the event path works; ids are functions
 )
 
 // ErrNotFound says that there is no such license.

@@ -81,6 +81,7 @@ type batch struct {
 	images    []pending // that calls made
 	databases []pending
 	ticks     []*Message
+	ticked    time.Time // when the newest of them was sent
 	retry     map[string]bool
 	buried    map[string]bool
 	report    Report
@@ -102,6 +103,9 @@ func (b *batch) read(ctx context.Context, m *Message) {
 	switch {
 	case e.Kind == event.KindTick:
 		b.ticks = append(b.ticks, m)
+		if e.Time.After(b.ticked) {
+			b.ticked = e.Time
+		}
 	case e.Kind == event.KindUnknown:
 		b.report.Unknown++
 	case !slices.Contains(b.t.Accounts, e.Account):
@@ -367,6 +371,10 @@ func (b *batch) tick(ctx context.Context) {
 		for _, m := range b.ticks {
 			b.retry[m.ID] = true
 		}
+		return
+	}
+	if err := b.t.hear(ctx, b.ticked); err != nil { // the record lacks a beat; nothing else does
+		b.t.Log.WarnContext(ctx, "heartbeat not kept", "error", err)
 	}
 }
 

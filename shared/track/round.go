@@ -177,7 +177,8 @@ func (w *Watch) note(r *Result, ended time.Time) {
 		}
 		return
 	}
-	w.Complete, w.Failing, w.Error, w.Instances, w.Took = w.Tried, time.Time{}, "", r.Instances, r.Took
+	w.complete()
+	w.Failing, w.Error, w.Instances, w.Took = time.Time{}, "", r.Instances, r.Took
 	w.Drift = Drift{}
 	if !r.First {
 		w.Drift = r.Drift

@@ -121,6 +121,7 @@ type memory struct {
 	types          map[string]license.InstanceType // looked up by this process
 	images         origins
 	found          findings
+	beat           Heartbeat // as it was last read or kept
 }
 
 // Scopes lists what is watched: every Region of every account, in their order.

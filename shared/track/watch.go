@@ -20,6 +20,7 @@ type Watch struct {
 	Tried     time.Time     // when the last sweep began
 	Ended     time.Time     `json:",omitzero"` // and when it ended; before Tried: it goes on, or was cut off
 	Complete  time.Time     `json:",omitzero"` // when the last one began that saw all of it; zero: none yet
+	Since     time.Time     `json:",omitzero"` // since when such followed each other unbroken, by SweepsApart
 	Failing   time.Time     `json:",omitzero"` // since when none did; zero: the last one did
 	Error     string        `json:",omitempty"`
 	Instances int           // seen by the last complete one
@@ -68,6 +69,22 @@ func (w *Watch) keep(ctx context.Context, documents ledger.Documents) error {
 		w.revision++
 	}
 	return err
+}
+
+// SweepsApart is how long after one another complete sweeps of a scope may begin, and
+// watch it without a break. They are due every hour, and in a fleet some quarters of an
+// hour late: so the first that is missing is a gap, and no jitter of a schedule is.
+const SweepsApart = 110 * time.Minute
+
+// complete notes that a sweep saw all of the scope.
+func (w *Watch) complete() {
+	switch {
+	case w.Complete.IsZero() || w.Tried.Sub(w.Complete) > SweepsApart:
+		w.Since = w.Tried
+	case w.Since.IsZero(): // what was kept before there was this field
+		w.Since = w.Complete
+	}
+	w.Complete = w.Tried
 }
 
 // overdue is how much later than the others a scope may be swept: it is left out, or cut
