@@ -123,6 +123,7 @@ func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) fu
 	l.allowRead(f, ledgerReads...)
 	r.allowWrite(f, config.PrefixPositions)
 	r.allowWrite(f, config.PrefixUsage)
+	r.allowWrite(f, config.PrefixCoverage)
 	r.allowWrite(f, config.PrefixCSV)
 	r.allowWrite(f, config.PrefixReports)
 	l.allowNote(f, core.ReportRuns)

@@ -60,7 +60,7 @@ func newSeal(scope constructs.Construct, s settings, r reports, a alerts) sealin
 			config.EnvLedgerName:     jsii.String(*awscdk.Aws_STACK_NAME() + " " + *awscdk.Aws_ACCOUNT_ID() + " " + *awscdk.Aws_REGION()),
 		},
 	})
-	r.allowRead(f, "Reports", r.bucket, config.PrefixChanges, config.PrefixPositions, config.PrefixUsage, config.PrefixHistory)
+	r.allowRead(f, "Reports", r.bucket, config.PrefixChanges, config.PrefixPositions, config.PrefixUsage, config.PrefixCoverage, config.PrefixHistory)
 	r.allowWrite(f, config.PrefixHistory)
 	r.allowRead(f, "Manifests", e.bucket, evidence.PrefixManifests)
 	// It may add, and what it writes again lies over what was there: every version is

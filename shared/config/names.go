@@ -84,6 +84,7 @@ const (
 	PrefixHistory   = "history/"
 	PrefixPositions = "positions/"
 	PrefixUsage     = "usage/"
+	PrefixCoverage  = "coverage/"
 	// PrefixCSV holds the same snapshots as CSV, apart from what Athena reads.
 	PrefixCSV = "csv/"
 	// PrefixReports holds what report generators make, as AWS License Manager lays it
@@ -180,6 +181,7 @@ const (
 	GlueTableHistory   = "history"
 	GlueTablePositions = "positions"
 	GlueTableUsage     = "usage"
+	GlueTableCoverage  = "coverage"
 	DatePartition      = "dt"
 	// AccountPartition and RegionPartition are those of the history, below its day. Rows
 	// of what the stack does not know are in PartitionOther, so that none is unseen.

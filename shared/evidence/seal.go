@@ -146,7 +146,7 @@ func (s *Sealer) resume(ctx context.Context, key PublicKey) (*chain, error) {
 }
 
 // folders are those of what is sealed; the CSV repeats the tables.
-var folders = []string{config.PrefixChanges, config.PrefixPositions, config.PrefixUsage}
+var folders = []string{config.PrefixChanges, config.PrefixPositions, config.PrefixUsage, config.PrefixCoverage}
 
 func folderOf(prefix, day string) string { return prefix + config.DatePartition + "=" + day + "/" }
 

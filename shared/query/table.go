@@ -41,6 +41,7 @@ func Tables() []Table {
 			[]string{config.DatePartition, config.AccountPartition, config.RegionPartition}},
 		{config.GlueTablePositions, "where each license stood at each snapshot", config.PrefixPositions, Parquet, columnsOf[snapshot.Position]("parquet"), byDay},
 		{config.GlueTableUsage, "what consumed each license at each snapshot", config.PrefixUsage, Parquet, columnsOf[snapshot.Usage]("parquet"), byDay},
+		{config.GlueTableCoverage, "what was watched until each snapshot, by which source and since when", config.PrefixCoverage, Parquet, columnsOf[snapshot.Coverage]("parquet"), byDay},
 	}
 }
 

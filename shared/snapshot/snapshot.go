@@ -20,12 +20,14 @@ type Archive interface {
 type Store interface {
 	ledger.Licenses
 	ledger.Resources
+	ledger.Documents
 }
 
 // Encoder writes rows in the form that Athena reads.
 type Encoder interface {
 	Positions(rows []Position) ([]byte, error)
 	Usages(rows []Usage) ([]byte, error)
+	Coverages(rows []Coverage) ([]byte, error)
 }
 
 // Snapshotter writes snapshots.
@@ -43,8 +45,8 @@ type Report struct {
 	Keys                []string
 }
 
-// Run writes the positions and the usage of all licenses: four files, named
-// after the instant.
+// Run writes the positions and the usage of all licenses, and what was watched: six
+// files, named after the instant.
 func (s *Snapshotter) Run(ctx context.Context) (Report, error) {
 	now := s.Now()
 	configurations, _, err := s.Store.Configurations(ctx)
@@ -72,7 +74,14 @@ func (s *Snapshotter) Run(ctx context.Context) (Report, error) {
 	if err := write(ctx, s.Archive, &r, config.PrefixPositions, "positions", positions, s.Encoder.Positions, now); err != nil {
 		return r, err
 	}
-	return r, write(ctx, s.Archive, &r, config.PrefixUsage, "usage", usages, s.Encoder.Usages, now)
+	if err := write(ctx, s.Archive, &r, config.PrefixUsage, "usage", usages, s.Encoder.Usages, now); err != nil {
+		return r, err
+	}
+	watched, err := s.coverages(ctx, now)
+	if err != nil {
+		return r, err
+	}
+	return r, write(ctx, s.Archive, &r, config.PrefixCoverage, "coverage", watched, s.Encoder.Coverages, now)
 }
 
 func write[T any](ctx context.Context, archive Archive, r *Report, prefix, name string, rows []T, encode func([]T) ([]byte, error), now time.Time) error {

@@ -77,7 +77,7 @@ func TestHostileNamesAndNumbers(t *testing.T) {
 	}
 	out := folder{}
 	s := snapshot.Snapshotter{Store: store, Archive: out, Encoder: parquetfile.Encoder{}, Catalog: catalog.Embedded(), Now: func() time.Time { return now }}
-	if r, err := s.Run(ctx); err != nil || r.Licenses != 1 || r.Resources != len(names) || len(r.Keys) != 4 {
+	if r, err := s.Run(ctx); err != nil || r.Licenses != 1 || r.Resources != len(names) || len(r.Keys) != 6 {
 		t.Fatalf("report %+v, error %v", r, err)
 	}
 

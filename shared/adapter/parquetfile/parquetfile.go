@@ -30,6 +30,18 @@ func (Encoder) Positions(rows []snapshot.Position) ([]byte, error) { return enco
 // Usages implements snapshot.Encoder.
 func (Encoder) Usages(rows []snapshot.Usage) ([]byte, error) { return encode(rows) }
 
+// Coverages implements snapshot.Encoder.
+func (Encoder) Coverages(rows []snapshot.Coverage) ([]byte, error) { return encode(rows) }
+
+// DecodeCoverages reads what Coverages wrote. Columns that the file lacks are zero.
+func (Encoder) DecodeCoverages(body []byte) ([]snapshot.Coverage, error) {
+	rows, err := parquet.Read[snapshot.Coverage](bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return nil, fmt.Errorf("decode parquet: %w", err)
+	}
+	return rows, nil
+}
+
 // Encode implements compact.Codec.
 func (Encoder) Encode(rows []publish.Row) ([]byte, error) { return encode(rows) }
 
