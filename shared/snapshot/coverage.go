@@ -17,8 +17,10 @@ type Coverage struct {
 	Source          string `parquet:"source"`     // sweep, events or snapshot
 	AccountID       string `parquet:"account_id"` // "" for events and snapshot: they are of all
 	Region          string `parquet:"region"`
-	ObservedFrom    string `parquet:"observed_from"`    // "": it watched nothing yet
-	ObservedTo      string `parquet:"observed_to"`      // of sweeps, when the last one began that saw all
+	ObservedFrom    string `parquet:"observed_from"` // "": it watched nothing yet
+	ObservedTo      string `parquet:"observed_to"`   // of sweeps, when the last one began that saw all
+	BeforeFrom      string `parquet:"before_from"`   // the unbroken time before that one; "": there was none
+	BeforeTo        string `parquet:"before_to"`
 	UnbrokenMinutes int64  `parquet:"unbroken_minutes"` // two looks so far apart, at most, are without a break
 	FailingSince    string `parquet:"failing_since"`    // "": the last sweep saw all
 	Reason          string `parquet:"reason"`           // why it fails
@@ -48,18 +50,18 @@ const longestReason = 400
 // CoverageOf returns the rows of a snapshot, of sweeps in the order of what they left.
 // There is always one of events and one of the snapshot itself.
 func CoverageOf(watches []track.Watch, beat track.Heartbeat, now time.Time) []Coverage {
-	row := func(source string, from, to time.Time, apart time.Duration) Coverage {
-		return Coverage{ReportDate: now.UTC().Format(time.DateOnly), RecordedAt: stamp(now), Source: source,
-			ObservedFrom: stamp(from), ObservedTo: stamp(to), UnbrokenMinutes: int64(apart / time.Minute)}
+	row := func(source string, u track.Unbroken, to time.Time, apart time.Duration) Coverage {
+		return Coverage{ReportDate: now.UTC().Format(time.DateOnly), RecordedAt: stamp(now), Source: source, ObservedFrom: stamp(u.Since), ObservedTo: stamp(to),
+			BeforeFrom: stamp(u.BeforeSince), BeforeTo: stamp(u.BeforeLast), UnbrokenMinutes: int64(apart / time.Minute)}
 	}
-	rows := []Coverage{row(BySnapshot, now, now, SnapshotsApart), row(ByEvents, beat.Since, beat.Last, track.BeatsApart)}
+	rows := []Coverage{row(BySnapshot, track.Unbroken{Since: now}, now, SnapshotsApart), row(ByEvents, beat.Unbroken, beat.Last, track.BeatsApart)}
 	for i := range watches {
 		w := &watches[i]
-		since := w.Since
-		if since.IsZero() { // it was kept before there was this field
-			since = w.Complete
+		series := w.Unbroken
+		if series.Since.IsZero() { // it was kept before there was this field
+			series.Since = w.Complete
 		}
-		r := row(BySweep, since, w.Complete, track.SweepsApart)
+		r := row(BySweep, series, w.Complete, track.SweepsApart)
 		r.AccountID, r.Region, r.FailingSince, r.Reason = w.Account, w.Region, stamp(w.Failing), telemetry.Clean(w.Error, longestReason)
 		r.LostStarted, r.LostEnded, r.LostChanged = int64(w.Lost.Started), int64(w.Lost.Ended), int64(w.Lost.Changed)
 		r.Instances = int64(w.Instances)

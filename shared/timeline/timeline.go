@@ -43,13 +43,18 @@ type row struct {
 	estimated   bool
 	limited     bool
 	count       int64
-	ended       bool // the license was deleted
+	launch      int64 // of the instance, in milliseconds; 0: none is told
+	exact       bool  // when it happened was told by an event, or decided; else a look found it
+	ended       bool  // the license was deleted
 }
 
 // New returns a timeline without rows.
 func New() *Timeline {
 	return &Timeline{licenses: make(map[string]*track), texts: make(map[string]string)}
 }
+
+// reasonObserved is that of what looks and events told, rather than people.
+const reasonObserved = "observed"
 
 // layout is how the log writes times, in UTC.
 const layout = "2006-01-02 15:04:05.000"
@@ -80,6 +85,10 @@ func (t *Timeline) Add(r *publish.Row) error {
 		revision: r.Revision, recorded: recorded.UnixMilli(), happened: happened.UnixMilli(), name: t.text(r.Name), resource: t.text(r.ResourceARN),
 		instance: t.text(r.InstanceID), account: t.text(r.AccountID), verdict: t.text(r.Verdict), explanation: t.text(r.Explanation),
 		association: t.text(r.Association), event: strings.Clone(r.EventID), ruleVersion: r.RuleVersion, licenses: r.Licenses, estimated: r.Estimated, ended: r.Reason == ledger.ReasonDeleted,
+	}
+	next.exact = r.EventID != "" && r.UncertaintySeconds > 0 || r.Reason != reasonObserved
+	if launch, err := time.Parse(layout, r.LaunchTime); err == nil {
+		next.launch = launch.UnixMilli()
 	}
 	if r.LicenseCount != nil {
 		next.limited, next.count = true, *r.LicenseCount

@@ -14,8 +14,8 @@ import (
 // that came through in time is a beat. It proves that this way was open, and not that EC2
 // sent an event for all that happened: that is what the drift of sweeps tells.
 type Heartbeat struct {
-	Since time.Time // the beginning of the unbroken series, by BeatsApart
-	Last  time.Time // the newest beat that was kept
+	Unbroken           // by BeatsApart
+	Last     time.Time // the newest beat that was kept
 
 	revision int64
 }
@@ -43,14 +43,6 @@ func LoadHeartbeat(ctx context.Context, documents ledger.Documents) (h Heartbeat
 	return h, nil
 }
 
-// note adds a beat.
-func (h *Heartbeat) note(at time.Time) {
-	if h.Last.IsZero() || at.Sub(h.Last) > BeatsApart {
-		h.Since = at
-	}
-	h.Last = at
-}
-
 // hear keeps the beat of a tick that was sent at a time, if it came in time and the
 // last one was kept long enough ago. Of two functions that keep one at once, one does.
 func (t *Tracker) hear(ctx context.Context, sent time.Time) error {
@@ -66,7 +58,8 @@ func (t *Tracker) hear(ctx context.Context, sent time.Time) error {
 		return err
 	}
 	if sent.Sub(h.Last) >= beatEvery {
-		h.note(sent)
+		h.note(h.Last, sent, BeatsApart)
+		h.Last = sent
 		data, err := json.Marshal(h)
 		if err != nil {
 			return err

@@ -78,6 +78,9 @@ func TestHeartbeat(t *testing.T) {
 	want("15 minutes without one", 0, 70*time.Minute)
 	tick(85*time.Minute + time.Second)
 	want("a second more", 85*time.Minute+time.Second, 85*time.Minute+time.Second)
+	if h, err := track.LoadHeartbeat(t.Context(), f.store); err != nil || !h.BeforeSince.Equal(start) || !h.BeforeLast.Equal(start.Add(70*time.Minute)) {
+		t.Errorf("before it: %+v, %v", h, err)
+	}
 
 	// The function stands still for a day; the ticks of that day come all at once, then
 	// one that is just not too late, together with an old one.
@@ -135,8 +138,8 @@ func TestUnbroken(t *testing.T) {
 		if broken {
 			since = f.now
 		}
-		if w := f.watch(gone); !w.Complete.Equal(at) || !w.Since.Equal(since) {
-			t.Errorf("%s: complete %s, since %s; want %s and %s", what, w.Complete, w.Since, at, since)
+		if w := f.watch(gone); !w.Complete.Equal(at) || !w.Unbroken.Since.Equal(since) {
+			t.Errorf("%s: complete %s, since %s; want %s and %s", what, w.Complete, w.Unbroken.Since, at, since)
 		}
 	}
 	sweep("the first", 0, nil, false)

@@ -20,7 +20,7 @@ type Watch struct {
 	Tried     time.Time     // when the last sweep began
 	Ended     time.Time     `json:",omitzero"` // and when it ended; before Tried: it goes on, or was cut off
 	Complete  time.Time     `json:",omitzero"` // when the last one began that saw all of it; zero: none yet
-	Since     time.Time     `json:",omitzero"` // since when such followed each other unbroken, by SweepsApart
+	Unbroken  Unbroken      // such complete ones, by SweepsApart; it ends with Complete
 	Failing   time.Time     `json:",omitzero"` // since when none did; zero: the last one did
 	Error     string        `json:",omitempty"`
 	Instances int           // seen by the last complete one
@@ -76,14 +76,30 @@ func (w *Watch) keep(ctx context.Context, documents ledger.Documents) error {
 // hour late: so the first that is missing is a gap, and no jitter of a schedule is.
 const SweepsApart = 110 * time.Minute
 
+// Unbroken is a series of looks, each at most so long after the one before.
+type Unbroken struct {
+	Since time.Time `json:",omitzero"` // when its first look began; zero: there was none
+	// The series before it: so none of it is lost between two snapshots.
+	BeforeSince time.Time `json:",omitzero"`
+	BeforeLast  time.Time `json:",omitzero"`
+}
+
+// note adds a look to the series that last was the end of.
+func (u *Unbroken) note(last, look time.Time, apart time.Duration) {
+	switch {
+	case last.IsZero():
+		u.Since = look
+	case look.Sub(last) > apart:
+		u.Since, u.BeforeSince, u.BeforeLast = look, u.Since, last
+	}
+}
+
 // complete notes that a sweep saw all of the scope.
 func (w *Watch) complete() {
-	switch {
-	case w.Complete.IsZero() || w.Tried.Sub(w.Complete) > SweepsApart:
-		w.Since = w.Tried
-	case w.Since.IsZero(): // what was kept before there was this field
-		w.Since = w.Complete
+	if w.Unbroken.Since.IsZero() { // what was kept before there was this field
+		w.Unbroken.Since = w.Complete
 	}
+	w.Unbroken.note(w.Complete, w.Tried, SweepsApart)
 	w.Complete = w.Tried
 }
 

@@ -1,0 +1,111 @@
+package coverage
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"licenseguard/shared/snapshot"
+	"licenseguard/shared/timeline"
+	"licenseguard/shared/track"
+)
+
+// longestSweep is the most that a sweep takes: what Lambda gives its function.
+const longestSweep = 15 * time.Minute
+
+// why says why a source did not watch, as far as anything recorded it.
+func (m *maker) why(g *Gap) string {
+	l := m.line(g.key())
+	if failed := l.failure(g.From, g.To); failed != "" {
+		return "no sweep saw all of it: " + failed
+	}
+	switch {
+	case g.Source == snapshot.BySnapshot:
+		return "no snapshot was written: its function did not run, or could not write"
+	case g.Finding == NotYet:
+		return "nothing is on record of before its first look"
+	case !m.unbroken(m.line(key{source: snapshot.BySnapshot}), g.From, g.To):
+		return "snapshots are missing in that time too: nothing recorded what stood still"
+	case g.Source == snapshot.ByEvents:
+		return "no tick came through in time: the function track stood still, its queue was more than 15 minutes behind, or its rule was off"
+	case slices.ContainsFunc(m.of(g.Source), func(o *line) bool { return o != l && m.unbroken(o, g.From, g.To) }):
+		return "others were swept in that time: it is watched no longer, or each run ended before its turn"
+	default:
+		return "no sweep of it began and ended: the function sweep did not run"
+	}
+}
+
+// failure is the newest reason that a row gave for a time.
+func (l *line) failure(from, to time.Time) (reason string) {
+	for i := range l.rows {
+		if r := &l.rows[i]; !r.failing.IsZero() && r.failing.Before(to) && r.recorded.After(from) {
+			reason = r.Reason
+		}
+	}
+	return reason
+}
+
+// judge adds to a gap what it can mean at worst.
+func (m *maker) judge(g *Gap) {
+	if g.Finding == NoSnapshots {
+		g.Unknown = "nothing is unknown by this alone: the change log tells what was so, and licenseguard position --at answers from it; only the files of positions and usage are missing"
+		return
+	}
+	g.Worst = m.log.Bounds(timeline.Unwatched{Account: g.Account, Region: g.Region, From: g.From, To: g.To, Closed: func(account, region string) time.Time {
+		if g.Finding == LostEvents { // it ends with a sweep
+			return g.To.Add(longestSweep)
+		}
+		return m.closed(account, region, g.To)
+	}})
+	g.Unknown = m.unknown(g)
+}
+
+// closed is by when a sweep of all had ended that began at an instant or later; zero:
+// none is on record.
+func (m *maker) closed(account, region string, at time.Time) time.Time {
+	l := m.line(key{snapshot.BySweep, account, region})
+	if l == nil {
+		return time.Time{}
+	}
+	for _, i := range l.seen {
+		switch {
+		case i.To.Before(at):
+		case !i.From.Before(at):
+			return i.From.Add(longestSweep)
+		case i.To.Before(at.Add(l.apart)):
+			return i.To.Add(longestSweep)
+		default:
+			return at.Add(l.apart).Add(longestSweep)
+		}
+	}
+	return time.Time{}
+}
+
+// unknown says what no record bounds, and where to look for it.
+func (m *maker) unknown(g *Gap) string {
+	where := "each account"
+	if g.Account != "" {
+		where = fmt.Sprintf("account %s in %s", g.Account, g.Region)
+	}
+	look := fmt.Sprintf("CloudTrail of %s tells: RunInstances and StartInstances from %s to %s", where, g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
+	switch {
+	case g.Finding == LostEvents:
+		return "what began and ended between two sweeps, if its events were lost too: it ran for less than " + minutes(track.SweepsApart) + "; " + look
+	case g.Source == snapshot.ByEvents && m.swept(g.From, g.To):
+		return "what began and ended between two sweeps: it ran for less than " + minutes(track.SweepsApart) + ", how much of it there was is not known; " + look
+	case g.Source == snapshot.ByEvents:
+		return "what began and ended inside, how much of it there was and for how long; " + look
+	case m.unbroken(m.line(key{source: snapshot.ByEvents}), g.From, g.To):
+		return "events were taken in all the time; what none of them told of, and began and ended inside, is not known; " + look
+	default:
+		return "what began and ended inside, how much of it there was and for how long; events were not taken in all the time either; " + look
+	}
+}
+
+// swept reports whether everything was swept without a break from one instant to another.
+func (m *maker) swept(from, to time.Time) bool {
+	sweeps := m.of(snapshot.BySweep)
+	return len(sweeps) > 0 && !slices.ContainsFunc(sweeps, func(l *line) bool { return !m.unbroken(l, from, to) })
+}
+
+func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
