@@ -349,11 +349,13 @@ func TestWorst(t *testing.T) {
 		logRow(0, 1, 1, 1, two, "i-stays", 1, true),
 		logRow(0, 1, 1, 1, one, "i-elsewhere", 3, true),
 		logRow(0, 2, 2, 2, two, "i-gone", 2, true),         // and is found gone after: perhaps at once
+		logRow(0, 2, 2, 2, two, "i-again", 1, true),        // and runs again since 21: it was stopped before
 		logRow(0, 2, 2, 2, two, "i-ends", 1, true),         // and its end is told, after
 		logRow(0, 22, 22, 22, two, "i-told", 1, true),      // in between, by an event
 		logRow(0, 24, 24, 22, two, "i-told", 0, true),      //
 		logRow(0, 27.05, 27, 23, two, "i-found", 2, false), // after, by the sweep: it runs since 23
 		logRow(0, 27.06, 27, 5, two, "i-tagged", 1, false), // was there before, and is counted since
+		logRow(0, 27.07, 27, 21, two, "i-again", 1, false),
 		logRow(0, 27.1, 27.1, 2, two, "i-gone", 0, false),
 		logRow(0, 27.1, 27.1, 2, two, "i-ends", 0, true),
 		logRow(0, 31, 31, 31, two, "i-later", 9, true),
@@ -367,14 +369,71 @@ func TestWorst(t *testing.T) {
 	if want := []string{"gap: sweep 222222222222 19.00-27.00"}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
-	// Certain: stays and ends, 2. At 23: stays 1, gone 2, ends 1, told 1, found 2, tagged 1.
-	spare := int64(10 - 8 - 3)
-	want := []timeline.Bounds{{ID: "lic-a", Name: "A", Certain: 2, Highest: 8, Found: 3, Spare: &spare}}
+	// Certain: stays and ends, 2. At 23: stays 1, gone 2, again 1, ends 1, told 1, found 2, tagged 1.
+	spare := int64(10 - 9 - 3)
+	want := []timeline.Bounds{{ID: "lic-a", Name: "A", Certain: 2, Highest: 9, Found: 3, Spare: &spare}}
 	if diff := gocmp.Diff(want, r.Gaps[0].Worst); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if u := r.Gaps[0].Unknown; !strings.Contains(u, "events were taken in all the time") || !strings.Contains(u, "CloudTrail of account 222222222222 in us-east-1") || !strings.Contains(u, "2026-11-20T19:00:00Z to 2026-11-21T03:00:00Z") {
 		t.Errorf("unknown: %q", u)
+	}
+}
+
+// TestLostEventsEndWithTheirSweep: what changed after the sweep that found the loss was
+// certain until then; sums that began anew are no loss by themselves.
+func TestLostEventsEndWithTheirSweep(t *testing.T) {
+	t.Parallel()
+	rows := schedule{accounts: []string{one}}.play(12)
+	for i := range rows {
+		if r := &rows[i]; r.Source == snapshot.BySweep {
+			r.LostStarted = 7
+			switch recorded := r.RecordedAt; {
+			case recorded > stamp(at(9)): // of a ledger that was made anew
+				r.LostStarted, r.LostChanged = 0, 1
+			case recorded > stamp(at(5)):
+				r.LostStarted = 8
+			}
+		}
+	}
+	log := timeline.New()
+	for i, r := range []*publish.Row{logRow(0, 1, 1, 1, one, "i-1", 4, true), logRow(0, 5.05, 5, 4.5, one, "i-2", 2, false), logRow(0, 5.5, 5.5, 1, one, "i-1", 0, false)} {
+		r.Revision = int64(i + 1)
+		if err := log.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, got := report(t, rows, log, 1, 11)
+	if want := []string{"lost events: events 111111111111 4.00-5.00", "lost events: events 111111111111 8.00-9.00"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v", got)
+	}
+	if r.Gaps[0].Lost != (track.Drift{Started: 1}) || r.Gaps[1].Lost != (track.Drift{Changed: 1}) {
+		t.Errorf("%+v", r.Gaps)
+	}
+	spare := int64(4)
+	if diff := gocmp.Diff([]timeline.Bounds{{ID: "lic-a", Name: "A", Certain: 4, Highest: 6, Found: 2, Spare: &spare}}, r.Gaps[0].Worst); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEachGapHasItsReason: an account that was unreachable twice, each time by another
+// error, and once left out.
+func TestEachGapHasItsReason(t *testing.T) {
+	t.Parallel()
+	rows := schedule{accounts: []string{one, two}, fails: func(account string, t time.Time) string {
+		switch {
+		case account == two && during(10, 14)(t):
+			return "no role"
+		case account == two && during(30, 34)(t):
+			return "the Region is off"
+		case account == two && during(50, 54)(t):
+			return "-"
+		}
+		return ""
+	}}.play(72)
+	r, got := report(t, rows, timeline.New(), 1, 72)
+	if len(got) != 3 || !strings.Contains(r.Gaps[2].Why, "others were swept") || !strings.Contains(r.Gaps[0].Why, "no role") || !strings.Contains(r.Gaps[1].Why, "the Region is off") {
+		t.Errorf("%v: %+v", got, r.Gaps)
 	}
 }
 

@@ -80,7 +80,8 @@ type Bounds struct {
 	// Highest is the most that was in use at once by all that is on record. What was found
 	// only by a look counts from its launch on, as far as that lies in the span.
 	Highest int64
-	// Found is what of it such looks found, in licenses.
+	// Found is what became known of the span only after it, or by a look: licenses of what
+	// began in it, each resource by its most.
 	Found int64
 	// Spare is the least that was free of all licenses, everywhere, with what was found;
 	// below zero, more was used than there were. Nil: it only tracked.
@@ -161,7 +162,8 @@ func certain(segments []segment, from, to, closed int64) int64 {
 }
 
 // atMost returns the changes of what a resource used, as they may have been: what a look
-// found that ended by closed counts from its launch on. found is by how much that is more.
+// found that ended by closed counts from its launch on. found is the most of it that was
+// not known in the span, when it began.
 func atMost(segments []segment, from, to, closed int64) (steps []step, found int64) {
 	steps = seen(segments, from, to)
 	for i := range segments {
@@ -172,11 +174,13 @@ func atMost(segments []segment, from, to, closed int64) (steps []step, found int
 		}
 		late := s.from > from && (s.from < to || s.from <= closed || closed == 0)
 		decided := i > 0 && s.row.launch == segments[i-1].row.launch && s.row.ruleVersion != segments[i-1].row.ruleVersion
-		begun := max(from, s.row.launch)
-		if !late || s.row.exact || decided || s.row.licenses <= before || begun >= min(s.from, to) {
+		begun, more := max(from, s.row.launch), s.row.licenses-before
+		if s.from > from && s.from < to && s.row.recorded >= to {
+			found = max(found, more)
+		}
+		if !late || s.row.exact || decided || more <= 0 || begun >= min(s.from, to) {
 			continue
 		}
-		more := s.row.licenses - before
 		found = max(found, more)
 		steps = append(steps, step{begun, more})
 		if s.from < to {

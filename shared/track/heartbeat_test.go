@@ -15,8 +15,14 @@ import (
 type register struct {
 	ledger.Store
 	puts  int
+	loads int
 	rival *ledger.Document // written just before the next
 	fail  error
+}
+
+func (r *register) LoadDocument(ctx context.Context, kind ledger.DocumentKind, id string) (ledger.Document, error) {
+	r.loads++
+	return r.Store.LoadDocument(ctx, kind, id)
 }
 
 func (r *register) PutDocument(ctx context.Context, d ledger.Document) error {
@@ -71,8 +77,8 @@ func TestHeartbeat(t *testing.T) {
 		tick(time.Duration(minute) * time.Minute)
 	}
 	want("an hour", 0, 55*time.Minute)
-	if r.puts != 12 {
-		t.Errorf("%d writes in an hour, want 12", r.puts)
+	if r.puts != 12 || r.loads != 12 {
+		t.Errorf("%d writes and %d reads in an hour, want 12", r.puts, r.loads)
 	}
 	tick(70 * time.Minute)
 	want("15 minutes without one", 0, 70*time.Minute)
