@@ -49,6 +49,7 @@ func TestDemonstration(t *testing.T) {
 		"changes-of-one-license": {"Oracle Database Enterprise"}, "usage-by-tag": {"Name"}, "staleness": {"1"},
 		"drift": {"2026-11-20", "2026-11-20"}, "enforcement-actions": {"2026-11-20", "2026-11-20"},
 		"peaks-daily": {"2026-11-20", "2026-11-21"}, "peaks-monthly": {"2026-11-01", "2026-12-01"}, "over-limit-minutes": {"2026-11-20", "2026-11-21"},
+		"coverage-gaps": {"2026-11-20", "2026-11-21"},
 	}
 	want := map[string]string{
 		"positions-now":       `"license_count":32,"license_count_hard_limit":true,"license_counting_type":"vCPU","name":"Oracle Database Enterprise"`,
@@ -60,6 +61,7 @@ func TestDemonstration(t *testing.T) {
 		"over-limit-minutes":  `"most_over":48`,
 		"enforcement-actions": `"action":"approved `,
 		"drift":               `"changes":9`,
+		"coverage-gaps":       `"finding":"no snapshot"`,
 		"staleness":           `"resource_name":"oracle-prod"`,
 	}
 	for _, q := range query.Named() {

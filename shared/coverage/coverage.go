@@ -173,12 +173,12 @@ func (m *maker) lost(l *line) {
 	for i := 1; i < len(l.rows); i++ {
 		before, r := &l.rows[i-1], &l.rows[i]
 		lost := track.Drift{Started: more(before.LostStarted, r.LostStarted), Ended: more(before.LostEnded, r.LostEnded), Changed: more(before.LostChanged, r.LostChanged)}
-		if lost.Total() == 0 || !r.to.After(before.to) || !before.to.Before(m.To) || !r.to.After(m.From) {
-			continue
-		}
 		from := before.to
 		if from.IsZero() {
 			from = r.from
+		}
+		if lost.Total() == 0 || !r.to.After(before.to) || !from.Before(m.To) || !r.to.After(m.From) {
+			continue
 		}
 		m.Gaps = append(m.Gaps, Gap{Finding: LostEvents, Source: snapshot.ByEvents, Account: l.account, Region: l.region, From: from, To: r.to, Lost: lost,
 			Why: fmt.Sprintf("a sweep found %s that no event had told of: %d started, %d ended, %d changed otherwise", instances(lost.Total()), lost.Started, lost.Ended, lost.Changed)})

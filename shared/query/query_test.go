@@ -17,7 +17,7 @@ var athena = words(`date_format now max min sum count coalesce element_at cast j
 
 // keywords are the words of SQL and the names that a text gives itself to its parts.
 var keywords = words(`select from where and or not in as with join on cross order by partition group having distinct desc case when then else
-	end between like is null true interval day month timestamp bigint rows unbounded preceding current row millisecond`)
+	end between like is null true interval day month timestamp bigint rows unbounded preceding current row millisecond left union all`)
 
 func words(s string) map[string]bool {
 	out := map[string]bool{}
