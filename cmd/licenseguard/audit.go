@@ -24,6 +24,7 @@ import (
 type auditing struct {
 	reader   reader
 	log      changeLog
+	record   coverageRecord
 	from, to moment
 	vendor   string
 	evidence string
@@ -46,6 +47,7 @@ licenseguard:vendor), also those deleted since. Named licenses are taken as they
 	}
 	a.reader.place(c.Flags())
 	a.log.flags(c)
+	a.record.flags(c)
 	c.Flags().Var(&a.from, "from", "from this instant on")
 	c.Flags().Var(&a.to, "to", "until this instant (default: now)")
 	c.Flags().StringVar(&a.vendor, "vendor", "", "all licenses of this vendor")
@@ -69,6 +71,9 @@ func (a *auditing) run(c *cobra.Command, names []string) error {
 	request := audit.Request{From: a.from.Time, To: a.to.Time, Made: time.Now(), By: userName(), Line: line, Vendor: a.vendor}
 	if a.to.IsZero() {
 		request.To = request.Made
+	}
+	if request.Coverage, err = a.record.report(ctx, &a.reader, a.log, line, request.From, request.To, request.Made); err != nil {
+		return err
 	}
 	var shown []string
 	err = a.reader.read(ctx, func(store opened) (err error) {
@@ -109,6 +114,9 @@ func (a *auditing) run(c *cobra.Command, names []string) error {
 	if n := len(pack.Gaps); n > 0 {
 		fmt.Fprintf(out, "The change log has %d gaps; the page says so and gaps.csv lists them.\n", n)
 	}
+	if n := len(request.Coverage.Gaps); n > 0 {
+		fmt.Fprintf(out, "%d times not all was watched; the page says what that can mean and coverage.csv lists them.\n", n)
+	}
 	return nil
 }
 
@@ -138,7 +146,7 @@ func (a *auditing) proof(ctx context.Context, of []audit.Subject) (*audit.Proof,
 		}
 	}
 	p := &audit.Proof{}
-	shown, err := evidence.Disclose(ctx, pack, a.vendor, ids, nil, func(path string, body []byte) error {
+	shown, err := evidence.Disclose(ctx, pack, a.vendor, ids, []string{config.PrefixCoverage}, func(path string, body []byte) error {
 		p.Files = append(p.Files, audit.File{Name: path, Body: bytes.Clone(body)})
 		if day, ok := evidence.DayOf(path); ok {
 			p.Last = max(p.Last, day)

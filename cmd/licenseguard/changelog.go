@@ -35,7 +35,7 @@ const longestLine = 1 << 20
 // read reads the log: of --log, else of the deployed stack, else of the ledger in a
 // folder. What is no row is an error with its file and line.
 func (l *changeLog) read(ctx context.Context, r *reader) (*timeline.Timeline, error) {
-	place, err := l.place(ctx, r)
+	place, err := reportsAt(ctx, r, l.folder, config.PrefixChanges)
 	if err != nil {
 		return nil, err
 	}
@@ -55,23 +55,24 @@ func (l *changeLog) read(ctx context.Context, r *reader) (*timeline.Timeline, er
 	return readLog(ctx, pack, place, files)
 }
 
-// place says where the log is.
-func (l *changeLog) place(ctx context.Context, r *reader) (string, error) {
+// reportsAt says where a part of the reports is: where a flag says, else in those of the
+// deployed stack, else beside the ledger in a folder.
+func reportsAt(ctx context.Context, r *reader, said, prefix string) (string, error) {
 	switch {
-	case l.folder != "":
-		return l.folder, nil
+	case said != "":
+		return said, nil
 	case r.stack != "":
 		c, err := connect(ctx, r.stack)
 		if err != nil {
 			return "", err
 		}
-		return schemeS3 + c.stack.Outputs[config.OutputReportBucket] + "/" + config.PrefixChanges, nil
+		return schemeS3 + c.stack.Outputs[config.OutputReportBucket] + "/" + prefix, nil
 	}
 	dir, err := findFolder(r.dir)
 	if err != nil {
 		return "", fmt.Errorf("%w; or name a change log with --log", err)
 	}
-	return filepath.Join(dir, "reports", "changes"), nil
+	return filepath.Join(dir, "reports", strings.TrimSuffix(prefix, "/")), nil
 }
 
 // readLog reads the files of a log, those of a bucket many at once: a log has a small

@@ -48,7 +48,7 @@ verify: 3 the evidence is not what was sealed.`,
 			root.AddCommand(c)
 		}
 	}
-	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), auditCommand(), verifyCommand(), evidenceCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
+	in(groupSee, positionCommand(), usageCommand(), peaksCommand(), coverageCommand(), auditCommand(), verifyCommand(), evidenceCommand(), explainCommand(), simulateCommand(), waybackCommand(), journalCommand())
 	in(groupDecide, licenseCommand(), importCommand(), enforcementCommand(), exemptionCommand(), annotationCommand())
 	in(groupRun, demoCommand(), upCommand())
 	in(groupAWS, proxyCommand(), scanCommand(), sweepCommand(), doctorCommand())

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"licenseguard/shared/coverage"
 	"licenseguard/shared/license"
 	"licenseguard/shared/registrar"
 	"licenseguard/shared/snapshot"
@@ -20,7 +21,8 @@ type Request struct {
 	Line     *timeline.Timeline
 	Vendor   string // whose licenses they all are; "": they were chosen one by one
 	Subjects []Subject
-	Proof    *Proof // nil: there is no evidence
+	Coverage *coverage.Report // what was watched; nil: it is not known
+	Proof    *Proof           // nil: there is no evidence
 }
 
 // Proof is sealed evidence of the licenses, to be checked without trust in the pack.
@@ -189,6 +191,7 @@ func (p *Pack) Write(w io.Writer) error {
 		{"exemptions.csv", func() ([]byte, error) { return snapshot.CSV(p.exemptionRows()) }},
 		{"annotations.csv", func() ([]byte, error) { return snapshot.CSV(p.annotationRows()) }},
 		{"gaps.csv", func() ([]byte, error) { return snapshot.CSV(p.gapRows()) }},
+		{"coverage.csv", func() ([]byte, error) { return snapshot.CSV(p.coverageRows()) }},
 	} {
 		body, err := f.make()
 		if err != nil {

@@ -45,6 +45,7 @@ func (p *Pack) Page() []byte {
 	for i := range p.Chapters {
 		p.chapter(w, &p.Chapters[i])
 	}
+	p.watched(w)
 	w.line(`</body></html>`)
 	return []byte(w.String())
 }
@@ -74,7 +75,7 @@ func (p *Pack) howTo(w *page) {
 	} else {
 		w.line(`<p class="over">The change log has %d gaps (gaps.csv): what was so there is not known, and the numbers below leave it out.</p>`, len(p.Gaps))
 	}
-	w.line(`<p class="small">Every number is counted from recorded changes, none is sampled. Times are when things happened, corrected by what was found out later. The rows are beside this page: <code>peaks-by-month.csv</code>, <code>peaks-by-day.csv</code>, <code>in-use.csv</code> (the curve), <code>used-by-at-peak.csv</code>, <code>used-by-at-end.csv</code> (each with the arithmetic, the rule version and the revision that says so), <code>rules.csv</code>, <code>decisions.csv</code>, <code>exemptions.csv</code>, <code>annotations.csv</code>, <code>gaps.csv</code>.</p>`)
+	w.line(`<p class="small">Every number is counted from recorded changes, none is sampled. Times are when things happened, corrected by what was found out later. The rows are beside this page: <code>peaks-by-month.csv</code>, <code>peaks-by-day.csv</code>, <code>in-use.csv</code> (the curve), <code>used-by-at-peak.csv</code>, <code>used-by-at-end.csv</code> (each with the arithmetic, the rule version and the revision that says so), <code>rules.csv</code>, <code>decisions.csv</code>, <code>exemptions.csv</code>, <code>annotations.csv</code>, <code>gaps.csv</code>, <code>coverage.csv</code>.</p>`)
 }
 
 // proof says how to check the pack, and what that does not show.

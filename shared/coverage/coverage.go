@@ -149,12 +149,7 @@ func (m *maker) horizon() time.Time {
 
 // add adds a gap, cut at the ends of the span.
 func (m *maker) add(l *line, finding Finding, from, to time.Time) {
-	if from.Before(m.From) {
-		from = m.From
-	}
-	if to.After(m.To) {
-		to = m.To
-	}
+	from, to = later(from, m.From), earlier(to, m.To)
 	if !from.Before(to) {
 		return
 	}
@@ -204,11 +199,7 @@ func (m *maker) never() {
 		if m.line(key{snapshot.BySweep, s.Account, s.Region}) != nil || !s.First.Before(m.To) {
 			continue
 		}
-		from := s.First
-		if from.Before(m.From) {
-			from = m.From
-		}
-		m.Gaps = append(m.Gaps, Gap{Finding: Never, Source: snapshot.BySweep, Account: s.Account, Region: s.Region, From: from, To: m.To,
+		m.Gaps = append(m.Gaps, Gap{Finding: Never, Source: snapshot.BySweep, Account: s.Account, Region: s.Region, From: later(s.First, m.From), To: m.To,
 			Why: "the change log tells of it, and no sweep of it is on record"})
 	}
 }

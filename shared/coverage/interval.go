@@ -122,12 +122,7 @@ func (l *line) join() {
 // within returns the intervals of a span, cut at its ends.
 func (l *line) within(from, to time.Time) (out []Interval) {
 	for _, i := range l.seen {
-		if i.From.Before(from) {
-			i.From = from
-		}
-		if i.To.After(to) {
-			i.To = to
-		}
+		i.From, i.To = later(i.From, from), earlier(i.To, to)
 		if !i.To.Before(i.From) {
 			out = append(out, i)
 		}

@@ -95,11 +95,39 @@ func (m *maker) unknown(g *Gap) string {
 		return "what began and ended between two sweeps: it ran for less than " + minutes(track.SweepsApart) + ", how much of it there was is not known; " + look
 	case g.Source == snapshot.ByEvents:
 		return "what began and ended inside, how much of it there was and for how long; " + look
-	case m.unbroken(m.line(key{source: snapshot.ByEvents}), g.From, g.To):
-		return "events were taken in all the time; what none of them told of, and began and ended inside, is not known; " + look
-	default:
-		return "what began and ended inside, how much of it there was and for how long; events were not taken in all the time either; " + look
 	}
+	switch deaf := m.deaf(g.From, g.To); {
+	case deaf == 0:
+		return "what began and ended inside, and no event told of: events were taken in all the time; " + look
+	case deaf < g.To.Sub(g.From):
+		return "what began and ended inside, and no event told of: for " + minutes(deaf) + " of it none were taken in; " + look
+	default:
+		return "what began and ended inside, how much of it there was and for how long: no events were taken in either; " + look
+	}
+}
+
+// deaf is for how long from one instant to another no events were taken in.
+func (m *maker) deaf(from, to time.Time) (sum time.Duration) {
+	for _, g := range m.Gaps {
+		if g.Source == snapshot.ByEvents && g.Finding != LostEvents {
+			sum += max(0, earlier(g.To, to).Sub(later(g.From, from)))
+		}
+	}
+	return sum
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // swept reports whether everything was swept without a break from one instant to another.
@@ -108,4 +136,9 @@ func (m *maker) swept(from, to time.Time) bool {
 	return len(sweeps) > 0 && !slices.ContainsFunc(sweeps, func(l *line) bool { return !m.unbroken(l, from, to) })
 }
 
-func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
+func minutes(d time.Duration) string {
+	if n := int((d + time.Minute - 1) / time.Minute); n != 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "1 minute"
+}

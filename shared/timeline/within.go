@@ -83,8 +83,9 @@ type Bounds struct {
 	// Found is what became known of the span only after it, or by a look: licenses of what
 	// began in it, each resource by its most.
 	Found int64
-	// Spare is the least that was free of all licenses, everywhere, with what was found;
-	// below zero, more was used than there were. Nil: it only tracked.
+	// Spare is the least that was free of all licenses, everywhere, by the same record: so
+	// much may have been used unseen before the count was passed. Below zero, more was used
+	// than there were. Nil: it only tracked.
 	Spare *int64
 }
 
