@@ -12,7 +12,7 @@ FUNCTIONS := track sweep enforce publish snapshot seal api apiread admit cfnhook
 CORE := ./events/... ./shared ./shared/event/... ./shared/catalog/... ./shared/config/... ./shared/license/... ./shared/licensefile/... \
 	./shared/ledger/... ./shared/remedy/... ./shared/whatif/... ./shared/track/... ./shared/enforce/... ./shared/admit/... ./shared/cfnhook/... \
 	./shared/registrar/... ./shared/api/... ./shared/publish/... ./shared/snapshot/... ./shared/report/... ./shared/telemetry/... \
-	./shared/timeline/... ./shared/query/... ./shared/compact/... ./shared/audit/... ./shared/evidence/... \
+	./shared/timeline/... ./shared/coverage/... ./shared/query/... ./shared/compact/... ./shared/audit/... ./shared/evidence/... \
 	./shared/simulator/... ./shared/adapter/ledgercodec/... ./shared/adapter/boltledger/... ./shared/adapter/ledgerstream/... ./shared/adapter/handler/... \
 	./cmd/internal/... ./cmd/licenseguard/... ./scripts/...
 CLOUD := ./shared/adapter/... ./functions/... ./cmd/licenseguard-scan
