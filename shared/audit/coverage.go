@@ -66,7 +66,7 @@ const shownGaps = 30
 
 // watched tells what was watched, and what the gaps can mean for the licenses.
 func (p *Pack) watched(w *page) {
-	w.line(`<h2>What was watched</h2>`)
+	w.line(`<h2 id="watched">What was watched</h2>`)
 	switch {
 	case p.Coverage == nil:
 		w.line(`<p class="over">What was watched was not looked up for this pack.</p>`)

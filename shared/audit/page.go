@@ -75,6 +75,9 @@ func (p *Pack) howTo(w *page) {
 	} else {
 		w.line(`<p class="over">The change log has %d gaps (gaps.csv): what was so there is not known, and the numbers below leave it out.</p>`, len(p.Gaps))
 	}
+	if p.Coverage != nil && len(p.Coverage.Gaps) > 0 {
+		w.line(`<p class="over">%d times not all was watched: <a href="#watched">what was not, and what that can mean at worst</a>.</p>`, len(p.Coverage.Gaps))
+	}
 	w.line(`<p class="small">Every number is counted from recorded changes, none is sampled. Times are when things happened, corrected by what was found out later. The rows are beside this page: <code>peaks-by-month.csv</code>, <code>peaks-by-day.csv</code>, <code>in-use.csv</code> (the curve), <code>used-by-at-peak.csv</code>, <code>used-by-at-end.csv</code> (each with the arithmetic, the rule version and the revision that says so), <code>rules.csv</code>, <code>decisions.csv</code>, <code>exemptions.csv</code>, <code>annotations.csv</code>, <code>gaps.csv</code>, <code>coverage.csv</code>.</p>`)
 }
 
