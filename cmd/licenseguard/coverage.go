@@ -126,7 +126,20 @@ func (l *coverageRecord) read(ctx context.Context, r *reader, log changeLog, sin
 	files := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(name string) bool {
 		return path.Ext(name) != ".parquet" || !since.IsZero() && path.Dir(name) < first
 	})
-	return readCoverage(ctx, pack, place, files)
+	var rows []snapshot.Coverage
+	for len(files) > 0 { // day by day: most rows repeat each other
+		day := path.Dir(files[0])
+		n := slices.IndexFunc(files, func(name string) bool { return path.Dir(name) != day })
+		if n < 0 {
+			n = len(files)
+		}
+		more, err := readCoverage(ctx, pack, place, files[:n])
+		if err != nil {
+			return nil, err
+		}
+		rows, files = append(rows, coverage.Thin(more)...), files[n:]
+	}
+	return coverage.Thin(rows), nil
 }
 
 func readCoverage(ctx context.Context, pack evidence.Pack, place string, files []string) ([]snapshot.Coverage, error) {

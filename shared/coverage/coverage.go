@@ -56,7 +56,10 @@ func Make(rows []snapshot.Coverage, log *timeline.Timeline, from, to time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	m := &maker{Report: &Report{From: from.UTC(), To: to.UTC()}, lines: lines, log: log}
+	m := &maker{Report: &Report{From: from.UTC(), To: to.UTC()}, lines: lines, byKey: make(map[key]*line, len(lines)), log: log}
+	for _, l := range lines {
+		m.byKey[l.key] = l
+	}
 	for _, l := range lines {
 		m.Watched = append(m.Watched, l.within(m.From, m.To)...)
 		m.gaps(l)
@@ -77,17 +80,8 @@ func Make(rows []snapshot.Coverage, log *timeline.Timeline, from, to time.Time) 
 type maker struct {
 	*Report
 	lines []*line
+	byKey map[key]*line
 	log   *timeline.Timeline
-}
-
-// line returns what is told of a source, or nil.
-func (m *maker) line(k key) *line {
-	for _, l := range m.lines {
-		if l.key == k {
-			return l
-		}
-	}
-	return nil
 }
 
 // of returns all that is told of a source.
@@ -100,19 +94,11 @@ func (m *maker) of(source string) (out []*line) {
 	return out
 }
 
-// unbroken reports whether a source watched from one instant to another, as far as
-// anything is on record by then: no gap of it lies in that time.
-func (m *maker) unbroken(l *line, from, to time.Time) bool {
-	return !slices.ContainsFunc(m.Gaps, func(g Gap) bool {
-		return g.Finding != LostEvents && g.key() == l.key && g.From.Before(to) && g.To.After(from)
-	})
-}
-
 func (g *Gap) key() key { return key{g.Source, g.Account, g.Region} }
 
 // recorded is when the last snapshot was written; zero: there was none.
 func (m *maker) recorded() time.Time {
-	if all := m.line(key{source: snapshot.BySnapshot}).rows; len(all) > 0 {
+	if all := m.byKey[key{source: snapshot.BySnapshot}].rows; len(all) > 0 {
 		return all[len(all)-1].recorded
 	}
 	return time.Time{}
@@ -156,6 +142,7 @@ func (m *maker) add(l *line, finding Finding, from, to time.Time) {
 	if l.source == snapshot.BySnapshot {
 		finding = NoSnapshots
 	}
+	l.gaps = append(l.gaps, [2]time.Time{from, to})
 	m.Gaps = append(m.Gaps, Gap{Finding: finding, Source: l.source, Account: l.account, Region: l.region, From: from, To: to})
 }
 
@@ -196,7 +183,7 @@ func (m *maker) never() {
 		m.Gaps = append(m.Gaps, Gap{Finding: Never, Source: snapshot.BySweep, From: m.From, To: m.To, Why: "no sweep of any account is on record"})
 	}
 	for _, s := range scopes {
-		if m.line(key{snapshot.BySweep, s.Account, s.Region}) != nil || !s.First.Before(m.To) {
+		if m.byKey[key{snapshot.BySweep, s.Account, s.Region}] != nil || !s.First.Before(m.To) {
 			continue
 		}
 		m.Gaps = append(m.Gaps, Gap{Finding: Never, Source: snapshot.BySweep, Account: s.Account, Region: s.Region, From: later(s.First, m.From), To: m.To,

@@ -217,8 +217,14 @@ func TestGaps(t *testing.T) {
 			}
 			shuffled := slices.Clone(rows)
 			rand.New(rand.NewPCG(1, 1)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-			if _, again := report(t, shuffled, timeline.New(), from, tt.to); !slices.Equal(again, got) {
-				t.Errorf("in another order %v", again)
+			for _, rows := range [][]snapshot.Coverage{shuffled, coverage.Thin(shuffled)} {
+				again, _ := report(t, rows, timeline.New(), from, tt.to)
+				if diff := gocmp.Diff(r, again); diff != "" {
+					t.Errorf("in another order, or thinned: %s", diff)
+				}
+			}
+			if thin := coverage.Thin(rows); len(thin) > 72+40 {
+				t.Errorf("%d rows are left of %d", len(thin), len(rows))
 			}
 		})
 	}
@@ -301,6 +307,9 @@ func TestAgainstEachMinute(t *testing.T) {
 			}
 		}
 		r, _ := report(t, rows, timeline.New(), 0, hours)
+		if again, _ := report(t, coverage.Thin(rows), timeline.New(), 0, hours); gocmp.Diff(r, again) != "" {
+			t.Fatalf("seed %d: thinned, it is another: %s", seed, gocmp.Diff(r, again))
+		}
 		var got [hours * 60]bool
 		for _, g := range r.Gaps {
 			if g.Source != snapshot.BySweep {
@@ -411,6 +420,9 @@ func TestLostEventsEndWithTheirSweep(t *testing.T) {
 		t.Errorf("%+v", r.Gaps)
 	}
 	spare := int64(4)
+	if u := r.Gaps[0].Unknown; !strings.Contains(u, "less than 125 minutes") {
+		t.Errorf("unknown: %q", u)
+	}
 	if diff := gocmp.Diff([]timeline.Bounds{{ID: "lic-a", Name: "A", Certain: 4, Highest: 6, Found: 2, Spare: &spare}}, r.Gaps[0].Worst); diff != "" {
 		t.Error(diff)
 	}
@@ -434,6 +446,38 @@ func TestEachGapHasItsReason(t *testing.T) {
 	r, got := report(t, rows, timeline.New(), 1, 72)
 	if len(got) != 3 || !strings.Contains(r.Gaps[2].Why, "others were swept") || !strings.Contains(r.Gaps[0].Why, "no role") || !strings.Contains(r.Gaps[1].Why, "the Region is off") {
 		t.Errorf("%v: %+v", got, r.Gaps)
+	}
+}
+
+// TestUnknownPromisesNoMore: where the sweeps themselves had a gap, nothing bounds how long
+// what nobody saw has run.
+func TestUnknownPromisesNoMore(t *testing.T) {
+	t.Parallel()
+	rows := schedule{accounts: []string{one, two}, deaf: during(40, 43), fails: func(account string, t time.Time) string {
+		if account == two && (during(20, 27)(t) || during(39, 42)(t)) {
+			return "no"
+		}
+		return ""
+	}, lost: func(account string, t time.Time) (d track.Drift) {
+		if account == two && t.Equal(at(27)) {
+			d.Started = 1
+		}
+		return d
+	}}.play(72)
+	r, got := report(t, rows, timeline.New(), 1, 72)
+	if want := []string{"gap: events  39.92-43.00", "gap: sweep 222222222222 19.00-27.00", "gap: sweep 222222222222 38.00-42.00", "lost events: events 222222222222 19.00-27.00"}; !slices.Equal(got, want) {
+		t.Fatalf("got %v", got)
+	}
+	for _, g := range r.Gaps {
+		want := map[string]string{"gap events": "inside, how much of it there was and for how long; ", "lost events events": "inside, if its events were lost too; ",
+			"gap sweep": map[bool]string{true: "events were taken in all the time", false: "for 125 minutes of it none were taken in"}[g.From.Equal(at(19))]}[string(g.Finding)+" "+g.Source]
+		if !strings.Contains(g.Unknown, want) || strings.Contains(g.Unknown, "less than") {
+			t.Errorf("%s of %s: %q, want %q", g.Finding, g.Source, g.Unknown, want)
+		}
+	}
+	rows = schedule{accounts: []string{one, two}, deaf: during(40, 43)}.play(72)
+	if r, _ := report(t, rows, timeline.New(), 1, 72); len(r.Gaps) != 1 || !strings.Contains(r.Gaps[0].Unknown, "less than 125 minutes") {
+		t.Errorf("while sweeps went on: %+v", r.Gaps)
 	}
 }
 

@@ -27,6 +27,7 @@ type line struct {
 	rows  []row
 	apart time.Duration // two looks so far apart, at most, are without a break
 	seen  []Interval    // in order; more than apart lies between two
+	gaps  [][2]time.Time
 }
 
 // row is a row with its times.
@@ -128,4 +129,42 @@ func (l *line) within(from, to time.Time) (out []Interval) {
 		}
 	}
 	return out
+}
+
+// unbroken reports whether it watched from one instant to another, as far as anything is
+// on record by then: none of its gaps lies in that time.
+func (l *line) unbroken(from, to time.Time) bool {
+	return !slices.ContainsFunc(l.gaps, func(g [2]time.Time) bool { return g[0].Before(to) && g[1].After(from) })
+}
+
+// covers reports whether an unbroken time holds two looks.
+func (l *line) covers(from, to time.Time) bool {
+	return slices.ContainsFunc(l.seen, func(i Interval) bool { return !i.From.After(from) && !i.To.Before(to) })
+}
+
+// Thin leaves out the rows that repeat the one before and are repeated by the next, which
+// are most of them: what is told is the same without.
+func Thin(rows []snapshot.Coverage) []snapshot.Coverage {
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b snapshot.Coverage) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.Region, b.Region), cmp.Compare(a.RecordedAt, b.RecordedAt))
+	})
+	out := sorted[:0]
+	for _, r := range sorted {
+		if n := len(out); n > 1 && repeats(out[n-2], out[n-1]) && repeats(out[n-1], r) {
+			out[n-1] = r
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// repeats reports whether a row tells all that the one before it did.
+func repeats(before, r snapshot.Coverage) bool {
+	if r.ObservedTo < before.ObservedTo {
+		return false
+	}
+	before.ReportDate, before.RecordedAt, before.ObservedTo, before.Instances = r.ReportDate, r.RecordedAt, r.ObservedTo, r.Instances
+	return before == r
 }

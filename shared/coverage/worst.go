@@ -13,9 +13,13 @@ import (
 // longestSweep is the most that a sweep takes: what Lambda gives its function.
 const longestSweep = 15 * time.Minute
 
+// betweenSweeps is how long something may run and be seen by neither of two sweeps: the
+// first one can list it at once, the second one at its very end.
+const betweenSweeps = track.SweepsApart + longestSweep
+
 // why says why a source did not watch, as far as anything recorded it.
 func (m *maker) why(g *Gap) string {
-	l := m.line(g.key())
+	l := m.byKey[g.key()]
 	if failed := l.failure(g.From, g.To); failed != "" {
 		return "no sweep saw all of it: " + failed
 	}
@@ -24,11 +28,11 @@ func (m *maker) why(g *Gap) string {
 		return "no snapshot was written: its function did not run, or could not write"
 	case g.Finding == NotYet:
 		return "nothing is on record of before its first look"
-	case !m.unbroken(m.line(key{source: snapshot.BySnapshot}), g.From, g.To):
+	case !m.byKey[key{source: snapshot.BySnapshot}].unbroken(g.From, g.To):
 		return "snapshots are missing in that time too: nothing recorded what stood still"
 	case g.Source == snapshot.ByEvents:
 		return "no tick came through in time: the function track stood still, its queue was more than 15 minutes behind, or its rule was off"
-	case slices.ContainsFunc(m.of(g.Source), func(o *line) bool { return o != l && m.unbroken(o, g.From, g.To) }):
+	case slices.ContainsFunc(m.of(g.Source), func(o *line) bool { return o != l && o.unbroken(g.From, g.To) }):
 		return "others were swept in that time: it is watched no longer, or each run ended before its turn"
 	default:
 		return "no sweep of it began and ended: the function sweep did not run"
@@ -63,7 +67,7 @@ func (m *maker) judge(g *Gap) {
 // closed is by when a sweep of all had ended that began at an instant or later; zero:
 // none is on record.
 func (m *maker) closed(account, region string, at time.Time) time.Time {
-	l := m.line(key{snapshot.BySweep, account, region})
+	l := m.byKey[key{snapshot.BySweep, account, region}]
 	if l == nil {
 		return time.Time{}
 	}
@@ -89,10 +93,12 @@ func (m *maker) unknown(g *Gap) string {
 	}
 	look := fmt.Sprintf("CloudTrail of %s tells: RunInstances and StartInstances from %s to %s", where, g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339))
 	switch {
+	case g.Finding == LostEvents && m.byKey[key{snapshot.BySweep, g.Account, g.Region}].covers(g.From, g.To):
+		return "what began and ended between two sweeps, if its events were lost too: it ran for less than " + minutes(betweenSweeps) + "; " + look
 	case g.Finding == LostEvents:
-		return "what began and ended between two sweeps, if its events were lost too: it ran for less than " + minutes(track.SweepsApart) + "; " + look
+		return "what began and ended inside, if its events were lost too; " + look
 	case g.Source == snapshot.ByEvents && m.swept(g.From, g.To):
-		return "what began and ended between two sweeps: it ran for less than " + minutes(track.SweepsApart) + ", how much of it there was is not known; " + look
+		return "what began and ended between two sweeps: it ran for less than " + minutes(betweenSweeps) + ", how much of it there was is not known; " + look
 	case g.Source == snapshot.ByEvents:
 		return "what began and ended inside, how much of it there was and for how long; " + look
 	}
@@ -133,7 +139,7 @@ func later(a, b time.Time) time.Time {
 // swept reports whether everything was swept without a break from one instant to another.
 func (m *maker) swept(from, to time.Time) bool {
 	sweeps := m.of(snapshot.BySweep)
-	return len(sweeps) > 0 && !slices.ContainsFunc(sweeps, func(l *line) bool { return !m.unbroken(l, from, to) })
+	return len(sweeps) > 0 && !slices.ContainsFunc(sweeps, func(l *line) bool { return !l.unbroken(from, to) })
 }
 
 func minutes(d time.Duration) string {

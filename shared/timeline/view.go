@@ -32,6 +32,11 @@ type view struct {
 	begin     int64 // the first row
 	revision  int64
 	end       int64 // when it was deleted; 0: it is there
+
+	// Made when they are first asked for.
+	byHome  map[Scope][][]segment
+	changes []step  // of all that is deployed
+	sums    []int64 // before each of the changes
 }
 
 // everything is the instant by which everything is known.

@@ -55,11 +55,12 @@ func (t *Timeline) Begin() time.Time {
 
 // home is the account and Region of an ARN.
 func home(arn string) (account, region string) {
-	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 {
-		return "", ""
+	for range 3 { // arn, partition, service
+		_, arn, _ = strings.Cut(arn, ":")
 	}
-	return parts[4], parts[3]
+	region, arn, _ = strings.Cut(arn, ":")
+	account, _, _ = strings.Cut(arn, ":")
+	return account, region
 }
 
 // Unwatched is a span in which nobody looked, or not all was seen.
@@ -116,25 +117,38 @@ func (v *view) bounds(u Unwatched, from, to int64) Bounds {
 	if from >= to {
 		return b
 	}
-	var here, all []step // what of all is in the scope, with what was found
-	for arn, segments := range v.resources {
-		account, region := home(arn)
-		if u.Account != "" && (account != u.Account || region != u.Region) {
-			all = append(all, seen(segments, from, to)...)
+	var here, unseen []step
+	for at, resources := range v.homes() {
+		if u.Account != "" && (at.Account != u.Account || at.Region != u.Region) {
 			continue
 		}
 		closed := int64(0)
-		if at := u.Closed(account, region); !at.IsZero() {
+		if at := u.Closed(at.Account, at.Region); !at.IsZero() {
 			closed = at.UnixMilli()
 		}
-		b.Certain += certain(segments, from, to, closed)
-		steps, found := atMost(segments, from, to, closed)
-		b.Found += found
-		here, all = append(here, steps...), append(all, steps...)
+		for _, segments := range resources {
+			b.Certain += certain(segments, from, to, closed)
+			steps, found := late(segments, from, to, closed)
+			b.Found += found
+			here, unseen = append(here, seen(segments, from, to)...), append(unseen, steps...)
+		}
 	}
-	b.Highest = highest(here)
-	b.Spare = v.spare(all, from, to)
+	b.Highest = highest(append(here, unseen...))
+	b.Spare = v.spare(unseen, from, to)
 	return b
+}
+
+// homes are the resources by account and Region.
+func (v *view) homes() map[Scope][][]segment {
+	if v.byHome == nil {
+		v.byHome = make(map[Scope][][]segment)
+		for arn, segments := range v.resources {
+			account, region := home(arn)
+			at := Scope{Account: account, Region: region}
+			v.byHome[at] = append(v.byHome[at], segments)
+		}
+	}
+	return v.byHome
 }
 
 // certain is what a resource used at every instant from one to another. Nothing is,
@@ -162,31 +176,27 @@ func certain(segments []segment, from, to, closed int64) int64 {
 	return first.row.licenses
 }
 
-// atMost returns the changes of what a resource used, as they may have been: what a look
-// found that ended by closed counts from its launch on. found is the most of it that was
-// not known in the span, when it began.
-func atMost(segments []segment, from, to, closed int64) (steps []step, found int64) {
-	steps = seen(segments, from, to)
+// late returns by how much more a resource may have used than the log says: what a look
+// found that ended by closed counts from its launch on. found is the most that was not
+// known in the span, when it began.
+func late(segments []segment, from, to, closed int64) (steps []step, found int64) {
 	for i := range segments {
 		s := &segments[i]
 		before := int64(0)
 		if i > 0 {
 			before = segments[i-1].row.licenses
 		}
-		late := s.from > from && (s.from < to || s.from <= closed || closed == 0)
+		after := s.from > from && (s.from < to || s.from <= closed || closed == 0)
 		decided := i > 0 && s.row.launch == segments[i-1].row.launch && s.row.ruleVersion != segments[i-1].row.ruleVersion
 		begun, more := max(from, s.row.launch), s.row.licenses-before
 		if s.from > from && s.from < to && s.row.recorded >= to {
 			found = max(found, more)
 		}
-		if !late || s.row.exact || decided || more <= 0 || begun >= min(s.from, to) {
+		if !after || s.row.exact || decided || more <= 0 || begun >= min(s.from, to) {
 			continue
 		}
 		found = max(found, more)
-		steps = append(steps, step{begun, more})
-		if s.from < to {
-			steps = append(steps, step{s.from, -more})
-		}
+		steps = append(steps, step{begun, more}, step{s.from, -more})
 	}
 	return steps, found
 }
@@ -194,14 +204,23 @@ func atMost(segments []segment, from, to, closed int64) (steps []step, found int
 // seen returns the changes of what a resource used from one instant to another; what was
 // so before is the first.
 func seen(segments []segment, from, to int64) (steps []step) {
+	next, found := slices.BinarySearchFunc(segments, from, func(s segment, ms int64) int { return cmp.Compare(s.from, ms) })
+	if found {
+		next++
+	}
 	before := int64(0)
-	for i := range segments {
-		s := &segments[i]
+	if next > 0 {
+		before = segments[next-1].row.licenses
+	}
+	if before > 0 {
+		steps = append(steps, step{from, before})
+	}
+	for _, s := range segments[next:] {
 		if s.from >= to {
 			break
 		}
 		if by := s.row.licenses - before; by != 0 {
-			steps = append(steps, step{max(s.from, from), by})
+			steps = append(steps, step{s.from, by})
 		}
 		before = s.row.licenses
 	}
@@ -221,20 +240,27 @@ func highest(steps []step) (high int64) {
 	return high
 }
 
-// spare is the least that a count left free from one instant to another.
-func (v *view) spare(steps []step, from, to int64) *int64 {
-	steps = append(steps, step{from, 0})
-	for _, l := range v.limits { // the count changes, what is used does not
-		if l.from > from && l.from < to {
-			steps = append(steps, step{l.from, 0})
+// spare is the least that a count left free from one instant to another, when so much
+// more was used than the log says.
+func (v *view) spare(more []step, from, to int64) (least *int64) {
+	if v.changes == nil {
+		v.changes = v.steps()
+		v.sums = make([]int64, len(v.changes)+1)
+		for i, s := range v.changes {
+			v.sums[i+1] = v.sums[i] + s.by
 		}
 	}
+	after := func(ms int64) int { // how many changes there were by an instant
+		i, _ := slices.BinarySearchFunc(v.changes, ms+1, func(s step, ms int64) int { return cmp.Compare(s.at, ms) })
+		return i
+	}
+	first := after(from)
+	steps := slices.Concat([]step{{from, v.sums[first]}}, v.changes[first:max(first, after(to-1))], more)
 	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
-	var least *int64
 	sum := int64(0)
 	for i, s := range steps {
 		sum += s.by
-		if i+1 < len(steps) && steps[i+1].at == s.at {
+		if s.at >= to || i+1 < len(steps) && steps[i+1].at == s.at {
 			continue
 		}
 		count, limited := v.limitAt(s.at)
