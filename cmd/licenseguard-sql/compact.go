@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,51 +14,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"licenseguard/shared/adapter/folderpack"
 	"licenseguard/shared/adapter/parquetfile"
 	"licenseguard/shared/compact"
 	"licenseguard/shared/config"
 )
 
-var _ compact.Store = folder("")
-
-// folder is a report bucket in a folder.
-type folder string
-
-// List implements compact.Store.
-func (f folder) List(_ context.Context, prefix string) ([]string, error) {
-	entries, err := os.ReadDir(f.path(prefix))
-	if err != nil {
-		return nil, err
-	}
-	var keys []string
-	for _, e := range entries {
-		if !e.IsDir() && strings.HasSuffix(e.Name(), ".jsonl") {
-			keys = append(keys, prefix+e.Name())
-		}
-	}
-	return keys, nil
-}
-
-// Get implements compact.Store.
-func (f folder) Get(_ context.Context, key string) ([]byte, error) { return os.ReadFile(f.path(key)) }
-
-// Put implements compact.Store: whoever reads meanwhile sees the old file or the new one.
-func (f folder) Put(_ context.Context, key string, body []byte, _ string) error {
-	name := f.path(key)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(name+".new", body, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
-}
-
-func (f folder) path(key string) string { return filepath.Join(string(f), filepath.FromSlash(key)) }
-
 // days are those of which there is a log.
-func (f folder) days() ([]string, error) {
-	entries, err := os.ReadDir(f.path(config.PrefixChanges))
+func days(reports string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(reports, filepath.FromSlash(config.PrefixChanges)))
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +46,14 @@ log stays as it is. Each file is read back and compared with the log before the 
 day that is done is not done again unless its log changed. run and query read these days with --compacted.`,
 		Args: exactly(0, "compact takes no arguments"),
 		RunE: func(command *cobra.Command, _ []string) error {
-			store := folder(reports)
-			days, err := store.days()
+			days, err := days(reports)
 			if errors.Is(err, fs.ErrNotExist) {
 				return badInput("there is no change log in %s: make demo leaves %s, and aws s3 sync s3://REPORT-BUCKET reports brings that of a stack", reports, defaultReports)
 			}
 			if err != nil {
 				return err
 			}
-			c.Store = store
+			c.Store = folderpack.New(reports)
 			for _, name := range days {
 				day, err := time.Parse(config.DatePartitionLayout, name)
 				if err != nil {

@@ -244,7 +244,7 @@ func highest(steps []step) (high int64) {
 // more was used than the log says.
 func (v *view) spare(more []step, from, to int64) (least *int64) {
 	if v.changes == nil {
-		v.changes = v.steps()
+		v.changes = v.steps(nil)
 		v.sums = make([]int64, len(v.changes)+1)
 		for i, s := range v.changes {
 			v.sums[i+1] = v.sums[i] + s.by

@@ -14,12 +14,14 @@ import (
 	"slices"
 	"strings"
 
+	"licenseguard/shared/compact"
 	"licenseguard/shared/evidence"
 )
 
 var (
 	_ evidence.Vault = Folder{}
 	_ evidence.Pack  = Folder{}
+	_ compact.Store  = Folder{}
 )
 
 // Folder is a folder on this machine. Paths in it are written with slashes. It
