@@ -437,6 +437,7 @@ func TestReportTables(t *testing.T) {
 		"history":   parquetColumns(t, publish.Row{}),
 		"positions": parquetColumns(t, snapshot.Position{}),
 		"usage":     parquetColumns(t, snapshot.Usage{}),
+		"coverage":  parquetColumns(t, snapshot.Coverage{}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -105,6 +105,7 @@ var wildcards = map[string]string{
 	"WriteReports":       "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
 	"WriteCsv":           "object keys under a folder",
+	"WriteCoverage":      "object keys under a folder",
 	"ReadReports":        "object keys under folders",
 	"ReadManifests":      "object keys under a folder",
 	"Seal":               "object keys; the bucket is the function's alone",

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,9 +181,12 @@ func (w *world) changeLog(t *testing.T, stopped string) {
 	}
 }
 
-// snapshotSafe checks that both tables are there in both forms, and that no
-// cell of the text form starts a formula.
+// snapshotSafe checks that the tables are there in both forms, that no cell of the text
+// form starts a formula, and that a tick which came through is on record.
 func (w *world) snapshotSafe(t *testing.T) {
+	w.send(fmt.Sprintf(`{"version":"0","id":"tick","detail-type":"Scheduled Event","source":"aws.events","account":%q,"time":%q,"region":%q,"resources":[],"detail":{}}`,
+		account, time.Now().UTC().Format(time.RFC3339), region))
+	w.deliver(w.intake, w.trackFn)
 	w.snapshotFn.invoke(map[string]any{}, nil)
 	kinds := make(map[string]int)
 	for key, body := range w.files("") {
@@ -194,8 +198,12 @@ func (w *world) snapshotSafe(t *testing.T) {
 			}
 		case strings.HasSuffix(key, ".csv"):
 			kinds["csv"]++
-			if !strings.Contains(body, licenseID) {
-				t.Errorf("%s does not name the license:\n%s", key, body)
+			want := licenseID
+			if strings.Contains(key, config.PrefixCoverage) {
+				want = ",events,,,20" // since when
+			}
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not say %s:\n%s", key, want, body)
 			}
 			for _, start := range []string{",=", "\n=", ",\"=", "\n\"=", ",+", ",\"+"} {
 				if strings.Contains(body, start) {
@@ -204,8 +212,8 @@ func (w *world) snapshotSafe(t *testing.T) {
 			}
 		}
 	}
-	if kinds["parquet"] != 2 || kinds["csv"] != 2 {
-		t.Errorf("files %v; want two of each", kinds)
+	if kinds["parquet"] != 3 || kinds["csv"] != 3 {
+		t.Errorf("files %v; want three of each", kinds)
 	}
 }
 
