@@ -99,6 +99,8 @@ func (v variant) needs(t template) map[string][]need {
 			{"s3:GetObject", folder(config.PrefixPositions), nil},
 			{"s3:GetObject", folder(config.PrefixUsage), nil},
 			{"s3:GetObject", folder(config.PrefixCoverage), nil},
+			{"s3:GetObject s3:PutObject", folder(config.PrefixHistory), nil},
+			{"s3:ListBucket", t.attribute(t.output(config.OutputReportBucket), "Arn"), map[string]any{"s3:prefix": config.PrefixHistory + "dt=2026-11-21/manifest.json"}},
 			{"s3:ListBucket", t.attribute(t.output(config.OutputReportBucket), "Arn"), map[string]any{"s3:prefix": config.PrefixChanges + "dt=2026-11-21/"}},
 			{"s3:GetObject", evidenceBucket + "/" + evidence.PrefixManifests + "2026-11-21.json", nil},
 			{"s3:ListBucket", evidenceBucket, map[string]any{"s3:prefix": evidence.PrefixManifests}},

@@ -101,6 +101,7 @@ var wildcards = map[string]string{
 	"ObserveGroups":      "the Describe actions of Auto Scaling know no resources",
 	"Groups":             "as Stop; a group's ARN has an id that nobody knows before",
 	"WriteChanges":       "object keys under a folder",
+	"WriteHistory":       "object keys under a folder",
 	"WritePositions":     "object keys under a folder",
 	"WriteReports":       "object keys under a folder",
 	"WriteUsage":         "object keys under a folder",
