@@ -191,7 +191,7 @@ func (v *verification) grouped(e *Entry, r commitRow, vendors map[string]string)
 }
 
 // onlyShown leaves out what a pack does not show.
-func (c coverage) onlyShown(d *Disclosure) {
+func (c spanSet) onlyShown(d *Disclosure) {
 	if d != nil {
 		maps.DeleteFunc(c, func(license string, _ []Span) bool { return !slices.Contains(d.Licenses, license) })
 	}

@@ -36,10 +36,10 @@ func leavesOf(data []byte) []Hash {
 // logOf writes what a day's log objects hold and no manifest sealed yet as one log
 // file. It adds to sealed what it takes, so that a revision is in one file only,
 // however often it was delivered.
-func logOf(bodies [][]byte, sealed coverage, blind *blinding) (*log, error) {
-	out, taken, groups := &log{}, make(coverage), make(map[string]map[string]bool)
+func logOf(bodies [][]byte, sealed spanSet, blind *blinding) (*log, error) {
+	out, taken, groups := &log{}, make(spanSet), make(map[string]map[string]bool)
 	for _, body := range bodies {
-		now := make(coverage)
+		now := make(spanSet)
 		for _, row := range lines(body) {
 			of, err := identify(row)
 			if err != nil {
@@ -149,21 +149,21 @@ func disguise(row []byte, pseudonym Pseudonym) ([]byte, error) {
 	return append(out, row[copied:]...), nil
 }
 
-// coverage is which revisions of each license are known, as spans in order with
+// spanSet is which revisions of each license are known, as spans in order with
 // gaps between them.
-type coverage map[string][]Span
+type spanSet map[string][]Span
 
-func (c coverage) has(license string, revision int64) bool {
+func (c spanSet) has(license string, revision int64) bool {
 	return slices.ContainsFunc(c[license], func(s Span) bool { return s.First <= revision && revision <= s.Last })
 }
 
 // covers reports whether all of a span is known.
-func (c coverage) covers(s Span) bool {
+func (c spanSet) covers(s Span) bool {
 	return slices.ContainsFunc(c[s.License], func(o Span) bool { return o.First <= s.First && s.Last <= o.Last })
 }
 
 // add takes a span in, joined with those that it touches.
-func (c coverage) add(s Span) {
+func (c spanSet) add(s Span) {
 	all := append(slices.Clone(c[s.License]), s)
 	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.First, b.First) })
 	joined := all[:1]
@@ -178,7 +178,7 @@ func (c coverage) add(s Span) {
 }
 
 // spans are all, in order of license and revision.
-func (c coverage) spans() []Span {
+func (c spanSet) spans() []Span {
 	var out []Span
 	for _, of := range c {
 		out = append(out, of...)

@@ -94,7 +94,7 @@ type chain struct {
 	day    string // the next one; "" where there is nothing to seal
 	last   *Manifest
 	bytes  []byte // of last
-	sealed coverage
+	sealed spanSet
 	tables map[string]bool // the snapshots that are sealed
 	blind  *blinding
 }
@@ -102,7 +102,7 @@ type chain struct {
 // resume reads the last manifest, checks it, and reads what those of the last
 // LateDays sealed. An altered one is an error: nothing is built on it.
 func (s *Sealer) resume(ctx context.Context, key PublicKey) (*chain, error) {
-	c := &chain{sealed: make(coverage), tables: make(map[string]bool)}
+	c := &chain{sealed: make(spanSet), tables: make(map[string]bool)}
 	keys, err := s.Vault.List(ctx, PrefixManifests)
 	if err != nil {
 		return nil, err

@@ -231,7 +231,7 @@ func (v *verification) moved(ctx context.Context, e *Entry) (string, error) {
 // revisions finds commits that are in no file: of each license there must be every
 // revision between the first and the last.
 func (v *verification) revisions(d *Disclosure) {
-	known := make(coverage)
+	known := make(spanSet)
 	for _, m := range v.days {
 		for i := range m.Files {
 			for _, s := range m.Files[i].Revisions {
@@ -258,7 +258,7 @@ func (v *verification) revisions(d *Disclosure) {
 func (v *verification) tells(s Span) (day, path string) {
 	for _, m := range v.days {
 		for i := range m.Files {
-			c := make(coverage)
+			c := make(spanSet)
 			for _, o := range m.Files[i].Revisions {
 				c.add(o)
 			}
