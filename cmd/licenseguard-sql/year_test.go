@@ -12,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"licenseguard/shared/ledger"
 	"licenseguard/shared/query"
 	"licenseguard/shared/timeline/yeartest"
 )
@@ -169,6 +170,53 @@ func (w world) questions() []asked {
 			asked{"peaks-daily", values, "day_begins " + columns, w.peaks(s.from, s.to, time.DateOnly, 1, 0)},
 			asked{"peaks-monthly", values, "month_begins " + columns, w.peaks(s.from, s.to, "2006-01", 0, 1)},
 			asked{"over-limit-minutes", values, "name over_minutes most_over license_hours", w.overMinutes(s.from, s.to)})
+	}
+	for i := range 3 { // at some instants, each also by what was known then
+		at := w.Begin.Add(time.Duration(i+1) * w.End.Sub(w.Begin) / 4).Truncate(time.Millisecond)
+		then := at.Format(layout)
+		out = append(out,
+			asked{"position-at", []any{then, "9999-12-31 00:00:00"}, "name license_count deployed covered over_licenses against_rules_licenses", w.positionsAt(at)},
+			asked{"position-at", []any{then, then}, "name license_count deployed", w.knownAt(at)},
+			asked{"usage-at", []any{then, "9999-12-31 00:00:00"}, "name resource_arn licenses verdict", w.usesAt(at)})
+	}
+	return out
+}
+
+// positionsAt replays what was so at an instant, by the rules of that time.
+func (w world) positionsAt(at time.Time) (out []string) {
+	for _, l := range w.Licenses {
+		if !l.Exists(at) {
+			continue
+		}
+		var deployed int64
+		by := map[ledger.Verdict]int64{}
+		uses, _ := l.Uses(at)
+		for _, u := range uses {
+			deployed += u.Licenses
+			by[u.Verdict] += u.Licenses
+		}
+		out = append(out, line(l.Name, l.CountAt(at), deployed, by[ledger.Covered], by[ledger.Over], int64(0)))
+	}
+	return out
+}
+
+// knownAt is what the ledger had at an instant.
+func (w world) knownAt(at time.Time) (out []string) {
+	for _, l := range w.Licenses {
+		if l.Exists(at) {
+			out = append(out, line(l.Name, l.CountAt(at), l.RecordedAt(at)))
+		}
+	}
+	return out
+}
+
+func (w world) usesAt(at time.Time) (out []string) {
+	for _, l := range w.Licenses {
+		if uses, _ := l.Uses(at); l.Exists(at) {
+			for resource, u := range uses {
+				out = append(out, line(l.Name, resource, u.Licenses, u.Verdict))
+			}
+		}
 	}
 	return out
 }
