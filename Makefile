@@ -21,7 +21,7 @@ CDK := npx --no-install cdk --no-notices
 FLEET_FLAGS = $(if $(FLEET),--fleet "$(FLEET)") $(if $(LICENSES),--licenses "$(LICENSES)") $(if $(HOSTS),--hosts "$(HOSTS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up cli scan sql build test test-core test-race test-sql test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench fuzz catalog clean
+.PHONY: help demo up cli scan sql build test test-core test-race test-sql test-cloud test-infra test-integration synth deploy diff destroy lint vuln sim sim-long hostile model bench cost fuzz catalog clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 20
@@ -112,6 +112,9 @@ bench: ## measure: ledger, fold, track, cost, sweep; ONLY=ledger runs one
 	@go test -c -o bin/bench ./shared/integration/bench
 	@LICENSEGUARD_BENCH=full DYNAMODB_LOCAL_JAVA_OPTIONS=-Xmx2g ./scripts/with-tools ./bin/bench -test.timeout 30m \
 		-test.run '(?i)^Test($(shell echo $(ONLY) | tr ' ' '|'))$$'
+
+cost: ## count what a year of 1,000 and of 100,000 instances takes of S3, KMS and Athena: docs/cost.md (minutes, and 4 GB of memory)
+	LICENSEGUARD_BENCH=full go test -count=1 -timeout 60m -v ./shared/integration/yearcost
 
 model: ## search the models of the protocol with spin
 	go test -count=1 -v ./shared/ledger/model
