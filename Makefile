@@ -113,7 +113,7 @@ bench: ## measure: ledger, fold, track, cost, sweep; ONLY=ledger runs one
 	@LICENSEGUARD_BENCH=full DYNAMODB_LOCAL_JAVA_OPTIONS=-Xmx2g ./scripts/with-tools ./bin/bench -test.timeout 30m \
 		-test.run '(?i)^Test($(shell echo $(ONLY) | tr ' ' '|'))$$'
 
-cost: ## count what a year of 1,000 and of 100,000 instances takes of S3, KMS and Athena: docs/cost.md (minutes, and 4 GB of memory)
+cost: ## count what a year of 1,000 and of 100,000 instances takes of S3, KMS and Athena: docs/cost.md (a quarter of an hour, 2 GB of memory)
 	LICENSEGUARD_BENCH=full go test -count=1 -timeout 60m -v ./shared/integration/yearcost
 
 model: ## search the models of the protocol with spin
