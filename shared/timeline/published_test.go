@@ -44,7 +44,7 @@ func TestPublishedExamples(t *testing.T) {
 			period: Monthly, from: "2026-06-01T00:00", to: "2026-07-01T00:00", high: 3, highAt: "2026-06-30T16:00",
 			hours: map[string]int64{"2026-06-15T09:00": 2, "2026-06-15T10:00": 0, "2026-06-30T16:00": 3, "2026-06-30T17:00": 0},
 		},
-		// HCL BigFix Inventory 11.0 (the engine of IBM License Metric Tool), "High-water mark",
+		// HCL BigFix Inventory 11.0, which counts IBM's PVUs, "High-water mark",
 		// example 1, help.hcl-software.com/bigfix/11.0/inventory/Inventory/overview/c_high_water_mark.html,
 		// read in November 2026: one virtual machine with DB2, whose cores change each week: 800,
 		// 400, 1,200 and 800 PVUs; the mark is 1,200, in the third week. PVUs are told as cores,
