@@ -153,8 +153,8 @@ func (d *daily) columns() []float64 {
 	return []float64{d.messages, d.folder("changes").objects, mb("changes"), mb("history"), mb("usage") + mb("positions"), mb("csv"), evidence, d.put, d.get, d.list, d.macs + d.signatures}
 }
 
-// yearColumns are those of the table of a year: gigabytes that stay, then dollars, and
-// those of queries apart.
+// yearColumns are those of the table of a year: gigabytes that stay, millions of
+// requests, dollars; and of queries terabytes and dollars.
 func (d *daily) yearColumns(t *testing.T) []float64 {
 	b := d.year(t)
 	var evidence []string
@@ -164,7 +164,8 @@ func (d *daily) yearColumns(t *testing.T) []float64 {
 		}
 	}
 	return []float64{d.gigabytes("changes"), d.gigabytes("history"), d.gigabytes("usage", "positions"), d.gigabytes("csv"), d.gigabytes(evidence...),
-		b.storage, b.requests, b.kms, b.messages, b.total(), b.onLog, b.onHistory}
+		yearDays * (d.put + d.get + d.list) / 1e6, b.storage, b.requests, b.kms, b.messages, b.total(),
+		b.onLog.bytes / tebibyte, b.onLog.dollars, b.onHistory.bytes / tebibyte, b.onHistory.dollars}
 }
 
 // readColumns are megabytes and dollars of one run: after a month and a year on the log,

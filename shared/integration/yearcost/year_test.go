@@ -41,9 +41,17 @@ func (c *counts) aDay(days int) *daily {
 // bill is a year's, in dollars.
 type bill struct {
 	storage, requests, kms, messages float64
-	// What each named query costs that is asked once a day, for all there is: of the log,
-	// and of the history where it is asked instead.
-	onLog, onHistory float64
+	// What the named queries take that are each asked once a day, for all there is: of the
+	// log, and of the history where it is asked instead.
+	onLog, onHistory asking
+}
+
+// asking is what queries are billed.
+type asking struct{ bytes, dollars float64 }
+
+func (a *asking) add(r reading) {
+	a.bytes += max(r.bytes, leastScan)
+	a.dollars += r.dollars()
 }
 
 // total leaves the queries out: who asks how often is everybody's own.
@@ -70,8 +78,8 @@ func (d *daily) year(t *testing.T) (b bill) {
 	b.messages = yearDays * (d.messages*perBusEvent + 3*d.sends*perQueueRequest) // sent, received, deleted
 	for _, q := range query.Named() {
 		for day := range yearDays {
-			b.onLog += d.read(t, q, float64(day+1), false).dollars()
-			b.onHistory += d.read(t, q, float64(day+1), true).dollars()
+			b.onLog.add(d.read(t, q, float64(day+1), false))
+			b.onHistory.add(d.read(t, q, float64(day+1), true))
 		}
 	}
 	return b
