@@ -18,6 +18,8 @@ import (
 
 const (
 	snapshotTimeout = 5 * 60
+	// The rows of one snapshot of 100,000 instances take 280 MB (docs/cost.md).
+	snapshotMemoryMB = 1024
 	// Auditors ask for the last year; older reports are read rarely, but kept.
 	infrequentAfterDays    = 90
 	queryResultDays        = 30
@@ -120,6 +122,7 @@ func newSnapshot(scope constructs.Construct, s settings, l ledger, r reports) fu
 			config.EnvReportBucket: r.bucket.BucketName(),
 		},
 	})
+	f.memory(snapshotMemoryMB)
 	l.allowRead(f, ledgerReads...)
 	r.allowWrite(f, config.PrefixPositions)
 	r.allowWrite(f, config.PrefixUsage)

@@ -18,6 +18,10 @@ import (
 // next.
 const sealTimeout = 15 * 60
 
+// sealMemoryMB is what sealing and compacting a day takes of 100,000 instances that
+// start and stop daily (docs/cost.md), twice.
+const sealMemoryMB = 2048
+
 // The ways to lock what is sealed: by default governance, which those may lift who
 // have the permission; compliance nobody can, not even root, before its time.
 const (
@@ -60,6 +64,7 @@ func newSeal(scope constructs.Construct, s settings, r reports, a alerts) sealin
 			config.EnvLedgerName:     jsii.String(*awscdk.Aws_STACK_NAME() + " " + *awscdk.Aws_ACCOUNT_ID() + " " + *awscdk.Aws_REGION()),
 		},
 	})
+	f.memory(sealMemoryMB)
 	r.allowRead(f, "Reports", r.bucket, config.PrefixChanges, config.PrefixPositions, config.PrefixUsage, config.PrefixCoverage, config.PrefixHistory)
 	r.allowWrite(f, config.PrefixHistory)
 	r.allowRead(f, "Manifests", e.bucket, evidence.PrefixManifests)

@@ -72,27 +72,35 @@ func (c *Compactor) Run(ctx context.Context) (done []Manifest, failed error) {
 	today := c.Now().UTC().Truncate(24 * time.Hour)
 	for n := lookBack; n > 0; n-- {
 		m, err := c.undone(ctx, today.AddDate(0, 0, -n))
-		switch {
-		case errors.Is(err, ErrUnfinished):
-		case err != nil:
+		if err != nil {
 			failed = errors.Join(failed, err)
-		case m.Sources > 0:
+		} else if m.Sources > 0 {
 			done = append(done, m)
 		}
 	}
 	return done, failed
 }
 
-// undone compacts a day that has a log and no manifest; its manifest is empty otherwise.
+// undone compacts a day that is finished, has no manifest and has a log; of any other the
+// manifest is empty.
 func (c *Compactor) undone(ctx context.Context, day time.Time) (Manifest, error) {
 	partition := config.DatePartition + "=" + day.Format(config.DatePartitionLayout) + "/"
-	for prefix, is := range map[string]bool{config.PrefixHistory + partition + manifestName: true, config.PrefixChanges + partition: false} {
-		keys, err := c.Store.List(ctx, prefix)
-		if err != nil || len(keys) > 0 == is {
-			return Manifest{}, err
-		}
+	if !c.finished(day) {
+		return Manifest{}, nil
+	}
+	done, err := c.Store.List(ctx, config.PrefixHistory+partition+manifestName)
+	if err != nil || len(done) > 0 {
+		return Manifest{}, err
+	}
+	log, err := c.Store.List(ctx, config.PrefixChanges+partition)
+	if err != nil || len(log) == 0 {
+		return Manifest{}, err
 	}
 	return c.Day(ctx, day)
+}
+
+func (c *Compactor) finished(day time.Time) bool {
+	return !c.Now().Before(day.Add(24*time.Hour + finished))
 }
 
 // manifestName is the file that says that a day is done.
@@ -102,7 +110,7 @@ const manifestName = "manifest.json"
 func (c *Compactor) Day(ctx context.Context, day time.Time) (Manifest, error) {
 	begin := day.UTC().Truncate(24 * time.Hour)
 	m := Manifest{Day: begin.Format(config.DatePartitionLayout), Files: map[string]int{}}
-	if c.Now().Before(begin.Add(24*time.Hour + finished)) {
+	if !c.finished(begin) {
 		return m, fmt.Errorf("compact %s: %w", m.Day, ErrUnfinished)
 	}
 	rows, err := c.read(ctx, &m)

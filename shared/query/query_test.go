@@ -13,7 +13,7 @@ import (
 // athena are the functions that the texts call; all are in the reference of Athena's
 // engine version 3: https://trino.io/docs/current/functions.html
 var athena = words(`date_format now max min sum count coalesce element_at cast json_parse map varchar lead lag over greatest least
-	sequence unnest date_trunc date_diff row_number max_by nullif p`)
+	sequence unnest date_trunc date_diff row_number first_value max_by nullif p`)
 
 // keywords are the words of SQL and the names that a text gives itself to its parts.
 var keywords = words(`select from where and or not in as with join on cross order by partition group having distinct desc case when then else

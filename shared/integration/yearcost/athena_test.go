@@ -22,7 +22,7 @@ type scan struct {
 
 var (
 	newest = regexp.MustCompile(`\(SELECT max\((\w+)\) FROM (\w+) WHERE dt >= date_format\(now\(\)[^)]*\)\)`)
-	tables = regexp.MustCompile(`(?:FROM|JOIN) (changes|history|positions|usage)\b`)
+	tables = regexp.MustCompile(`(?:FROM|JOIN) (changes|history|positions|usage|coverage)\b`)
 	words  = regexp.MustCompile(`\w+`)
 )
 

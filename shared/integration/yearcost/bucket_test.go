@@ -114,8 +114,15 @@ func (b *bucket) Get(_ context.Context, key string) ([]byte, error) {
 func (b *bucket) List(_ context.Context, prefix string) ([]string, error) {
 	var keys []string
 	for name, inside := range b.bodies {
-		if strings.HasPrefix(name, prefix) {
+		switch {
+		case strings.HasPrefix(name, prefix):
 			keys = slices.AppendSeq(keys, maps.Keys(inside))
+		case strings.HasPrefix(prefix, name):
+			for key := range inside {
+				if strings.HasPrefix(key, prefix) {
+					keys = append(keys, key)
+				}
+			}
 		}
 	}
 	slices.Sort(keys)

@@ -150,7 +150,7 @@ func (d *daily) columns() []float64 {
 			evidence += f.bytes / 1e6
 		}
 	}
-	return []float64{d.messages, d.folder("changes").objects, mb("changes"), mb("history"), mb("usage") + mb("positions"), mb("csv"), evidence, d.put, d.get, d.list, d.macs + d.signatures}
+	return []float64{d.messages, d.folder("changes").objects, mb("changes"), mb("history"), mb("usage") + mb("positions") + mb("coverage"), mb("csv"), evidence, d.put, d.get, d.list, d.macs + d.signatures}
 }
 
 // yearColumns are those of the table of a year: gigabytes that stay, millions of
@@ -163,7 +163,7 @@ func (d *daily) yearColumns(t *testing.T) []float64 {
 			evidence = append(evidence, name)
 		}
 	}
-	return []float64{d.gigabytes("changes"), d.gigabytes("history"), d.gigabytes("usage", "positions"), d.gigabytes("csv"), d.gigabytes(evidence...),
+	return []float64{d.gigabytes("changes"), d.gigabytes("history"), d.gigabytes("usage", "positions", "coverage"), d.gigabytes("csv"), d.gigabytes(evidence...),
 		yearDays * (d.put + d.get + d.list) / 1e6, b.storage, b.requests, b.kms, b.messages, b.total(),
 		b.onLog.bytes / tebibyte, b.onLog.dollars, b.onHistory.bytes / tebibyte, b.onHistory.dollars}
 }

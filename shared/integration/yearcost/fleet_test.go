@@ -2,6 +2,7 @@ package yearcost_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -20,6 +21,7 @@ import (
 	"licenseguard/shared/license"
 	"licenseguard/shared/publish"
 	"licenseguard/shared/snapshot"
+	"licenseguard/shared/track"
 )
 
 // begin is the first day; the days before it are quiet, and sealed.
@@ -136,6 +138,9 @@ func (f *fleet) quiet() {
 	f.clock = begin.AddDate(0, 0, -evidence.LateDays-2)
 	_, err := f.snapshotter.Run(f.Context())
 	f.must(err)
+	for n := range 35 { // the days before are compacted
+		f.must(f.reports.Put(f.Context(), config.PrefixHistory+config.DatePartition+"="+begin.AddDate(0, 0, -n-1).Format(config.DatePartitionLayout)+"/manifest.json", []byte("{}"), "application/json"))
+	}
 	f.clock = begin.Add(2 * time.Hour)
 	f.seal()
 	*f.counted = *newCounts()
@@ -248,24 +253,29 @@ func (m *machine) held(licenses []*ledger.License) *license.Held {
 	return &license.Held{ConfigurationID: licenses[m.license].Configuration.ID, Kind: license.ByAMI, Value: fmt.Sprintf("ami-%017x", m.license), Since: m.launch}
 }
 
-// seal runs the seal as a function that was not called for hours: it knows no name.
+// seal runs the seal as a function that was not called for hours.
 func (f *fleet) seal() {
 	mac := evidence.LocalMAC([]byte("key"))
 	s := evidence.Sealer{Ledger: "Licenseguard 123456789012 us-east-1", Source: f.reports, Vault: f.vault, Signer: signer{f.key, f.counted}, Table: parquetfile.Disguise, Margin: time.Hour,
 		Now: func() time.Time { return f.clock },
-		Pseudonym: evidence.Pseudonyms(func(ctx context.Context, message []byte) ([]byte, error) {
+		MAC: func(ctx context.Context, message []byte) ([]byte, error) {
 			f.counted.macs++
 			return mac(ctx, message)
-		})}
+		}}
 	_, err := s.Run(f.Context())
+	f.must(err)
+	_, err = f.compactor(f.clock).Run(f.Context()) // it looks whether a day is to be done
 	f.must(err)
 }
 
-// compact compacts a day, when it is finished.
+// compact compacts a day, as a run of the function does that finds it finished.
 func (f *fleet) compact(day time.Time) {
-	c := compact.Compactor{Store: f.reports, Codec: parquetfile.Encoder{}, Now: func() time.Time { return day.AddDate(0, 0, 3) }}
-	_, err := c.Day(f.Context(), day)
+	_, err := f.compactor(day.AddDate(0, 0, 3)).Day(f.Context(), day)
 	f.must(err)
+}
+
+func (f *fleet) compactor(now time.Time) *compact.Compactor {
+	return &compact.Compactor{Store: f.reports, Codec: parquetfile.Encoder{}, Now: func() time.Time { return now }}
 }
 
 // signer counts what is asked of the signing key.
@@ -288,7 +298,22 @@ func (s signer) PublicKey(ctx context.Context) ([]byte, error) {
 type store struct {
 	ledger.Licenses
 	ledger.Resources
-	fleet *fleet
+	writes // which snapshots make none of
+	fleet  *fleet
+}
+
+type writes = ledger.Documents
+
+// Documents are what sweeps left of the one scope.
+func (s *store) Documents(context.Context, ledger.DocumentKind, string) ([]ledger.Document, error) {
+	data, err := json.Marshal(track.Watch{Account: "123456789012", Region: "us-east-1", Tried: s.fleet.clock, Complete: s.fleet.clock, Instances: len(s.fleet.machines)})
+	return []ledger.Document{{Kind: ledger.Watched, ID: "123456789012/us-east-1", Revision: 1, Data: data}}, err
+}
+
+// LoadDocument is the heartbeat.
+func (s *store) LoadDocument(context.Context, ledger.DocumentKind, string) (ledger.Document, error) {
+	data, err := json.Marshal(track.Heartbeat{Last: s.fleet.clock})
+	return ledger.Document{Kind: ledger.Heartbeat, Revision: 1, Data: data}, err
 }
 
 func (s *store) Configurations(context.Context) (all []license.Configuration, epoch int64, err error) {

@@ -4,45 +4,31 @@
 -- ? known: by what was recorded until then, in UTC; 9999-12-31 00:00:00
 WITH asked AS (
   SELECT CAST(? AS timestamp) AS at_instant, CAST(? AS timestamp) AS known_until
-), known AS (
-  SELECT license_configuration_id, name, revision, resource_arn, instance_id, verdict, licenses, estimated, license_count, reason,
-    CAST(recorded_at AS timestamp) AS recorded, CAST(happened_at AS timestamp) AS happened, at_instant
+), told AS (
+  SELECT license_configuration_id, name, revision, resource_arn, instance_id, verdict, licenses, estimated, license_count, at_instant,
+    CAST(happened_at AS timestamp) AS happened, CASE WHEN reason = 'deleted' THEN CAST(recorded_at AS timestamp) END AS ended,
+    CASE WHEN CAST(happened_at AS timestamp) <= at_instant THEN 1 ELSE 0 END AS was_so,
+    CASE WHEN CAST(recorded_at AS timestamp) <= at_instant THEN 1 ELSE 0 END AS was_known
   FROM changes CROSS JOIN asked
   WHERE license_configuration_id LIKE 'lic-%' AND CAST(recorded_at AS timestamp) <= known_until
-), lives AS (
-  SELECT license_configuration_id, max_by(name, revision) AS name, min(happened) AS begun, max(CASE WHEN reason = 'deleted' THEN recorded END) AS ended
-  FROM known
-  GROUP BY license_configuration_id
-), counts AS (
-  SELECT license_configuration_id, license_count,
-    row_number() OVER (PARTITION BY license_configuration_id ORDER BY revision DESC) AS place
-  FROM known
-  WHERE recorded <= at_instant
-), said AS (
-  SELECT license_configuration_id, resource_arn, licenses, estimated,
-    row_number() OVER (PARTITION BY license_configuration_id, resource_arn ORDER BY revision DESC, instance_id DESC) AS place
-  FROM known
-  WHERE resource_arn <> '' AND happened <= at_instant
-), decided AS (
-  SELECT license_configuration_id, resource_arn, verdict,
-    row_number() OVER (PARTITION BY license_configuration_id, resource_arn ORDER BY revision DESC, instance_id DESC) AS place
-  FROM known
-  WHERE resource_arn <> '' AND happened <= at_instant AND NOT (verdict = 'released' AND licenses > 0)
+), ranked AS (
+  SELECT license_configuration_id, resource_arn, licenses, estimated, license_count, at_instant, happened, ended, was_so, was_known, name,
+    row_number() OVER (PARTITION BY license_configuration_id ORDER BY revision DESC) AS name_place,
+    row_number() OVER (PARTITION BY license_configuration_id, was_known ORDER BY revision DESC) AS count_place,
+    row_number() OVER (PARTITION BY license_configuration_id, resource_arn, was_so ORDER BY revision DESC, instance_id DESC) AS place,
+    first_value(verdict) OVER (PARTITION BY license_configuration_id, resource_arn, was_so
+      ORDER BY CASE WHEN verdict = 'released' AND licenses > 0 THEN 1 ELSE 0 END, revision DESC, instance_id DESC) AS decided
+  FROM told
 ), uses AS (
-  SELECT s.license_configuration_id, s.licenses, s.estimated, d.verdict
-  FROM said s JOIN decided d ON d.license_configuration_id = s.license_configuration_id AND d.resource_arn = s.resource_arn AND d.place = 1
-  WHERE s.place = 1 AND s.licenses > 0
-), sums AS (
-  SELECT license_configuration_id, sum(licenses) AS deployed, sum(CASE WHEN verdict = 'covered' THEN licenses ELSE 0 END) AS covered,
-    sum(CASE WHEN verdict = 'over' THEN licenses ELSE 0 END) AS over_licenses, sum(CASE WHEN verdict = 'broken' THEN licenses ELSE 0 END) AS against_rules_licenses,
-    sum(CASE WHEN estimated THEN licenses ELSE 0 END) AS estimated_licenses
-  FROM uses
-  GROUP BY license_configuration_id
+  SELECT license_configuration_id, name, name_place, count_place, was_known, license_count, happened, ended, at_instant, estimated, decided,
+    CASE WHEN was_so = 1 AND place = 1 AND resource_arn <> '' THEN licenses ELSE 0 END AS used
+  FROM ranked
 )
-SELECT l.name, c.license_count, coalesce(u.deployed, 0) AS deployed, coalesce(u.covered, 0) AS covered, coalesce(u.over_licenses, 0) AS over_licenses,
-  coalesce(u.against_rules_licenses, 0) AS against_rules_licenses, coalesce(u.estimated_licenses, 0) AS estimated_licenses, l.license_configuration_id
-FROM lives l CROSS JOIN asked a
-LEFT JOIN counts c ON c.license_configuration_id = l.license_configuration_id AND c.place = 1
-LEFT JOIN sums u ON u.license_configuration_id = l.license_configuration_id
-WHERE l.begun <= a.at_instant AND (l.ended IS NULL OR a.at_instant < l.ended)
-ORDER BY l.name, l.license_configuration_id
+SELECT max(CASE WHEN name_place = 1 THEN name END) AS name, max(CASE WHEN was_known = 1 AND count_place = 1 THEN license_count END) AS license_count,
+  sum(used) AS deployed, sum(CASE WHEN decided = 'covered' THEN used ELSE 0 END) AS covered, sum(CASE WHEN decided = 'over' THEN used ELSE 0 END) AS over_licenses,
+  sum(CASE WHEN decided = 'broken' THEN used ELSE 0 END) AS against_rules_licenses, sum(CASE WHEN estimated THEN used ELSE 0 END) AS estimated_licenses,
+  license_configuration_id
+FROM uses
+GROUP BY license_configuration_id
+HAVING min(happened) <= max(at_instant) AND (max(ended) IS NULL OR max(at_instant) < max(ended))
+ORDER BY name, license_configuration_id

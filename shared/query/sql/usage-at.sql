@@ -4,26 +4,17 @@
 -- ? known: by what was recorded until then, in UTC; 9999-12-31 00:00:00
 WITH asked AS (
   SELECT CAST(? AS timestamp) AS at_instant, CAST(? AS timestamp) AS known_until
-), said AS (
+), ranked AS (
   SELECT license_configuration_id, name, resource_arn, licenses, explanation, association, rule_version, estimated, revision, happened_at, recorded_at, event_id,
-    row_number() OVER (PARTITION BY license_configuration_id, resource_arn ORDER BY revision DESC, instance_id DESC) AS place
+    row_number() OVER (PARTITION BY license_configuration_id, resource_arn ORDER BY revision DESC, instance_id DESC) AS place,
+    first_value(verdict) OVER (PARTITION BY license_configuration_id, resource_arn
+      ORDER BY CASE WHEN verdict = 'released' AND licenses > 0 THEN 1 ELSE 0 END, revision DESC, instance_id DESC) AS decided,
+    max(CASE WHEN reason = 'deleted' AND CAST(recorded_at AS timestamp) <= at_instant THEN 1 ELSE 0 END) OVER (PARTITION BY license_configuration_id) AS ended
   FROM changes CROSS JOIN asked
-  WHERE license_configuration_id LIKE 'lic-%' AND resource_arn <> ''
-    AND CAST(recorded_at AS timestamp) <= known_until AND CAST(happened_at AS timestamp) <= at_instant
-), decided AS (
-  SELECT license_configuration_id, resource_arn, verdict,
-    row_number() OVER (PARTITION BY license_configuration_id, resource_arn ORDER BY revision DESC, instance_id DESC) AS place
-  FROM changes CROSS JOIN asked
-  WHERE license_configuration_id LIKE 'lic-%' AND resource_arn <> '' AND NOT (verdict = 'released' AND licenses > 0)
-    AND CAST(recorded_at AS timestamp) <= known_until AND CAST(happened_at AS timestamp) <= at_instant
-), ended AS (
-  SELECT DISTINCT license_configuration_id
-  FROM changes CROSS JOIN asked
-  WHERE reason = 'deleted' AND CAST(recorded_at AS timestamp) <= known_until AND CAST(recorded_at AS timestamp) <= at_instant
+  WHERE license_configuration_id LIKE 'lic-%' AND CAST(recorded_at AS timestamp) <= known_until AND CAST(happened_at AS timestamp) <= at_instant
 )
-SELECT s.name, s.resource_arn, s.licenses, d.verdict, s.explanation, s.association, s.rule_version, s.estimated, s.happened_at AS since, s.recorded_at,
-  s.event_id, s.revision, s.license_configuration_id
-FROM said s JOIN decided d ON d.license_configuration_id = s.license_configuration_id AND d.resource_arn = s.resource_arn AND d.place = 1
-LEFT JOIN ended e ON e.license_configuration_id = s.license_configuration_id
-WHERE s.place = 1 AND s.licenses > 0 AND e.license_configuration_id IS NULL
-ORDER BY s.name, s.license_configuration_id, s.licenses DESC, s.resource_arn
+SELECT name, resource_arn, licenses, decided AS verdict, explanation, association, rule_version, estimated, happened_at AS since, recorded_at,
+  event_id, revision, license_configuration_id
+FROM ranked
+WHERE place = 1 AND licenses > 0 AND resource_arn <> '' AND ended = 0
+ORDER BY name, license_configuration_id, licenses DESC, resource_arn
