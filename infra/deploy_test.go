@@ -449,7 +449,7 @@ func (d deployment) functions(t *testing.T) {
 			value, ok := function.Environment.Variables[name]
 			return value, ok
 		})
-		if err != nil || function.MemorySize != functionMemoryMB {
+		if err != nil || function.MemorySize < functionMemoryMB {
 			t.Errorf("%s: %v, %+v", output, err, function)
 		}
 	}

@@ -186,12 +186,14 @@ func TestInventoryObjects(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	hub := hub(t)
 	timeouts := map[string]string{"track": "60", "sweep": "900", "enforce": "60", "publish": "60", "snapshot": "300", "seal": "900", "api": "60", "apiread": "60"}
+	memory := map[string]string{"track": "256", "sweep": "256", "enforce": "256", "publish": "256", "api": "256", "apiread": "256",
+		"snapshot": "1024", "seal": "2048"} // they hold the rows of all instances, or of a day
 	code := map[string]bool{}
 	for _, name := range config.Functions() {
 		_, f := hub.function(name)
 		check(t, f, map[string]string{
 			"Architectures": `["arm64"]`, "Runtime": `"provided.al2023"`, "Handler": `"bootstrap"`,
-			"MemorySize": "256", "Timeout": timeouts[name], "ReservedConcurrentExecutions": "null",
+			"MemorySize": memory[name], "Timeout": timeouts[name], "ReservedConcurrentExecutions": "null",
 		})
 		logs := hub.Resources[target(f.at("LoggingConfig.LogGroup"))]
 		check(t, logs, map[string]string{"RetentionInDays": "90"})
