@@ -10,11 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"licenseguard/shared/config"
 	"licenseguard/shared/evidence"
@@ -75,34 +73,17 @@ func reportsAt(ctx context.Context, r *reader, said, prefix string) (string, err
 	return filepath.Join(dir, "reports", strings.TrimSuffix(prefix, "/")), nil
 }
 
-// readLog reads the files of a log, those of a bucket many at once: a log has a small
-// file for each batch of commits.
+// readLog reads the files of a log, which has a small one for each batch of commits.
 func readLog(ctx context.Context, pack evidence.Pack, place string, files []string) (*timeline.Timeline, error) {
-	workers := 1
-	if strings.HasPrefix(place, schemeS3) {
-		workers = waitingAtOnce
-	}
 	out := timeline.New()
-	var mu sync.Mutex // guards out
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(workers)
-	for _, name := range files {
-		group.Go(func() error {
-			rows, err := rowsOf(ctx, pack, name)
-			if err != nil {
-				return fmt.Errorf("%s/%s, %w", strings.TrimSuffix(place, "/"), name, err)
+	return out, readFiles(ctx, pack, place, files, rowsOf, func(rows []publish.Row) error {
+		for i := range rows {
+			if err := out.Add(&rows[i]); err != nil {
+				return fmt.Errorf("line %d: %w", i+1, err)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			for i := range rows {
-				if err := out.Add(&rows[i]); err != nil {
-					return fmt.Errorf("%s/%s, line %d: %w", strings.TrimSuffix(place, "/"), name, i+1, err)
-				}
-			}
-			return nil
-		})
-	}
-	return out, group.Wait()
+		}
+		return nil
+	})
 }
 
 func rowsOf(ctx context.Context, pack evidence.Pack, name string) (rows []publish.Row, err error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -11,11 +10,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"licenseguard/cmd/internal/console"
 	"licenseguard/shared/adapter/parquetfile"
@@ -133,38 +130,17 @@ func (l *coverageRecord) read(ctx context.Context, r *reader, log changeLog, sin
 		if n < 0 {
 			n = len(files)
 		}
-		more, err := readCoverage(ctx, pack, place, files[:n])
+		var more []snapshot.Coverage
+		err := readFiles(ctx, pack, place, files[:n], coverageOf, func(rows []snapshot.Coverage) error {
+			more = append(more, rows...)
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
 		rows, files = append(rows, coverage.Thin(more)...), files[n:]
 	}
 	return coverage.Thin(rows), nil
-}
-
-func readCoverage(ctx context.Context, pack evidence.Pack, place string, files []string) ([]snapshot.Coverage, error) {
-	workers := 1
-	if strings.HasPrefix(place, schemeS3) {
-		workers = waitingAtOnce
-	}
-	var out []snapshot.Coverage
-	var mu sync.Mutex // guards out
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(workers)
-	for _, name := range files {
-		group.Go(func() error {
-			rows, err := coverageOf(ctx, pack, name)
-			if err != nil {
-				return fmt.Errorf("%s/%s: %w", strings.TrimSuffix(place, "/"), name, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			out = append(out, rows...)
-			return nil
-		})
-	}
-	err := group.Wait()
-	return out, err
 }
 
 // largestCoverage bounds a file: some million rows.

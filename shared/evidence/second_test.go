@@ -24,13 +24,7 @@ import (
 // right what is right, and in each mutated pack names the file, too.
 func TestTheSecondVerifierAgrees(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal("CI runs every test: there is no python3")
-	}
-	if err != nil {
-		t.Skip("not run: there is no python3")
-	}
+	python := python3(t)
 	total := 4 * len(mutations)
 	if testing.Short() {
 		total = len(mutations)
@@ -39,14 +33,7 @@ func TestTheSecondVerifierAgrees(t *testing.T) {
 	head := sealed[len(sealed)-1].Head
 	w := &mutated{key, evidencetest.NewKey(), sealed}
 	dir := t.TempDir()
-	der, err := key.PublicKey(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	public := filepath.Join(dir, "key.pub")
-	if err := os.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	public := writeKey(t, dir, key)
 	packs := []evidencetest.Bucket{pack} // the first is right
 	names := [][]string{nil}
 	for seed := range total {
@@ -97,13 +84,7 @@ func TestTheSecondVerifierAgrees(t *testing.T) {
 // whole, and each way to hide something of them.
 func TestTheSecondVerifierSeesWhatIsHidden(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal("CI runs every test: there is no python3")
-	}
-	if err != nil {
-		t.Skip("not run: there is no python3")
-	}
+	python := python3(t)
 	r := rand.New(rand.NewPCG(1, 9))
 	pack, key, head := vendorsPack(t, r, 4)
 	shown := disclose(t, pack, "Oracle")
@@ -116,6 +97,29 @@ func TestTheSecondVerifierSeesWhatIsHidden(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
+	public := writeKey(t, dir, key)
+	for i, found := range inPython(t, python, public, head.String(), dir, packs) {
+		if (len(found) == 0) != (names[i] == "right") {
+			t.Errorf("%s: %v", names[i], found)
+		}
+	}
+}
+
+func python3(t *testing.T) string {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal("CI runs every test: there is no python3")
+	}
+	if err != nil {
+		t.Skip("not run: there is no python3")
+	}
+	return python
+}
+
+// writeKey writes the public key as people get it.
+func writeKey(t *testing.T, dir string, key evidencetest.Key) string {
+	t.Helper()
 	der, err := key.PublicKey(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -124,11 +128,7 @@ func TestTheSecondVerifierSeesWhatIsHidden(t *testing.T) {
 	if err := os.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for i, found := range inPython(t, python, public, head.String(), dir, packs) {
-		if (len(found) == 0) != (names[i] == "right") {
-			t.Errorf("%s: %v", names[i], found)
-		}
-	}
+	return public
 }
 
 // driver runs the script's own function on folders that are named on its input.
