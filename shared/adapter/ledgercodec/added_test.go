@@ -45,3 +45,38 @@ func TestAddedFieldOfEarlierRows(t *testing.T) {
 		}
 	}
 }
+
+// TestAddedTextOfEarlierRows: so does text, as the vendor of a change that was packed by
+// the version before.
+func TestAddedTextOfEarlierRows(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"before": "", "since": "Oracle"} {
+		c := newWriter()
+		row := c.table()
+		row.next()
+		kept := "lic-1"
+		text(row, &kept)
+		if want != "" {
+			vendor := want
+			addedText(row, &vendor)
+		}
+		row.done()
+		data, err := c.bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := newReader(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row = r.table()
+		row.next()
+		vendor := "left over"
+		text(row, &kept)
+		addedText(row, &vendor)
+		row.done()
+		if err := r.end(); err != nil || kept != "lic-1" || vendor != want {
+			t.Errorf("%s: %q and %q, %v; want %q", name, kept, vendor, err, want)
+		}
+	}
+}
