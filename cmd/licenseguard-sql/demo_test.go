@@ -50,6 +50,7 @@ func TestDemonstration(t *testing.T) {
 		"drift": {"2026-11-20", "2026-11-20"}, "enforcement-actions": {"2026-11-20", "2026-11-20"},
 		"peaks-daily": {"2026-11-20", "2026-11-21"}, "peaks-monthly": {"2026-11-01", "2026-12-01"}, "over-limit-minutes": {"2026-11-20", "2026-11-21"},
 		"coverage-gaps": {"2026-11-20", "2026-11-21"},
+		"position-at":   {"2026-11-20 09:31:00", "9999-12-31 00:00:00"}, "usage-at": {"2026-11-20 09:31:00", "9999-12-31 00:00:00"},
 	}
 	want := map[string]string{
 		"positions-now":       `"license_count":32,"license_count_hard_limit":true,"license_counting_type":"vCPU","name":"Oracle Database Enterprise"`,
@@ -62,6 +63,8 @@ func TestDemonstration(t *testing.T) {
 		"enforcement-actions": `"action":"approved `,
 		"drift":               `"changes":9`,
 		"coverage-gaps":       `"finding":"no snapshot"`,
+		"position-at":         `"deployed":40,"estimated_licenses":0,"license_configuration_id":"lic-01e1fd0f9c894c61bc49b5750eb572da","license_count":32`,
+		"usage-at":            `"explanation":"m5.2xlarge: 8 vCPU (catalog) = 8 licenses"`,
 		"staleness":           `"resource_name":"oracle-prod"`,
 	}
 	for _, q := range query.Named() {
