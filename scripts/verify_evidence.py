@@ -259,7 +259,7 @@ def verify(folder, key, key_id, head=None):
 
 def disclosed(shown, manifests, files, named, read, spans):
     """Checks a pack that shows some licenses only."""
-    licenses = set(shown.get("licenses", []))
+    licenses, vendors = set(shown.get("licenses", [])), {}
     if shown.get("version") != 1 or not licenses:
         yield "disclosure.json", "it does not say which licenses are shown"
     for f in (f for m in manifests for f in m["files"]):
@@ -291,12 +291,19 @@ def disclosed(shown, manifests, files, named, read, spans):
             commits.setdefault((r["license_configuration_id"], r["revision"]), []).append(r)
             if r["license_configuration_id"] not in licenses:
                 yield path, "it shows rows of %s, which is not claimed" % r["license_configuration_id"]
+            if (r.get("vendor") or r.get("group")) and not any(g["group"] == r.get("group") and r["license_configuration_id"] in g["licenses"] for g in f.get("groups", [])):
+                yield path, "the group of a row is not the one that the manifest tells"
+            if vendors.setdefault(("group", r.get("group")), r.get("vendor")) != r.get("vendor") or vendors.setdefault(("vendor", r.get("vendor")), r.get("group")) != r.get("group"):
+                yield path, "a vendor has two groups, or a group two vendors"
         for s in own:
             spans.setdefault(s["license"], []).append((s["first"], s["last"]))
             for revision in range(s["first"], s["last"] + 1):
                 there = commits.get((s["license"], revision), [])
                 if not there or not set(range(1, there[0].get("commit_rows", 0) + 1)) <= {r.get("commit_row") for r in there}:
                     yield path, "license %s, revision %d: rows are left out" % (s["license"], revision)
+    for g in shown.get("groups", []):
+        if ("group", g) not in vendors:
+            yield "disclosure.json", "it claims a vendor of which no row is there"
 
 
 def proven(rows, text, size):

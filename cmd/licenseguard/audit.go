@@ -110,6 +110,9 @@ func (a *auditing) run(c *cobra.Command, names []string) error {
 		fmt.Fprintln(out, "It has no proof: there is no sealed evidence (--evidence names some; the function seal makes it each night).")
 	} else {
 		fmt.Fprintf(out, "proof/ in it shows each change up to %s. Who gets it checks it with the public key and a head, which you hand over by another way:\n  licenseguard verify proof --key evidence.pub --head HEAD\n", request.Proof.Last)
+		if n := request.Proof.Unsealed; n > 0 {
+			fmt.Fprintf(out, "Of %d licenses nothing is sealed yet: they are on the page, and not in the proof.\n", n)
+		}
 	}
 	if n := len(pack.Gaps); n > 0 {
 		fmt.Fprintf(out, "The change log has %d gaps; the page says so and gaps.csv lists them.\n", n)
@@ -156,7 +159,7 @@ func (a *auditing) proof(ctx context.Context, of []audit.Subject) (*audit.Proof,
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w (--evidence none leaves the proof out)", place, err)
 	}
-	p.Licenses = len(shown.Licenses)
+	p.Licenses, p.Unsealed = len(shown.Licenses), len(shown.Unsealed)
 	return p, shown.Licenses, nil
 }
 

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,16 +35,10 @@ func (l *changeLog) read(ctx context.Context, r *reader) (*timeline.Timeline, er
 	if err != nil {
 		return nil, err
 	}
-	pack, err := packAt(ctx, place)
+	pack, files, err := filesAt(ctx, place, ".jsonl")
 	if err != nil {
 		return nil, err
 	}
-	all, err := pack.Files(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files := slices.Sorted(maps.Keys(all))
-	files = slices.DeleteFunc(files, func(name string) bool { return !strings.HasSuffix(name, ".jsonl") })
 	if len(files) == 0 {
 		return nil, badInput("no change log in %s", place)
 	}

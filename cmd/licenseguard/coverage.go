@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -111,18 +110,12 @@ func (l *coverageRecord) read(ctx context.Context, r *reader, log changeLog, sin
 	if _, err := os.Stat(place); l.folder == "" && errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(place, schemeS3) {
 		return nil, nil
 	}
-	pack, err := packAt(ctx, place)
-	if err != nil {
-		return nil, err
-	}
-	all, err := pack.Files(ctx)
+	pack, files, err := filesAt(ctx, place, ".parquet")
 	if err != nil {
 		return nil, err
 	}
 	first := config.DatePartition + "=" + since.AddDate(0, 0, -1).UTC().Format(config.DatePartitionLayout)
-	files := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(name string) bool {
-		return path.Ext(name) != ".parquet" || !since.IsZero() && path.Dir(name) < first
-	})
+	files = slices.DeleteFunc(files, func(name string) bool { return !since.IsZero() && path.Dir(name) < first })
 	var rows []snapshot.Coverage
 	for len(files) > 0 { // day by day: most rows repeat each other
 		day := path.Dir(files[0])

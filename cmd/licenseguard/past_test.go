@@ -122,7 +122,7 @@ func wantVendorsPack(t *testing.T, folder string) {
 	}
 	proof, key := filepath.Join(dir, "proof"), folder+string(filepath.Separator)+"evidence.pub"
 	code, out, errs := cli(t, "verify", proof, "--key", key)
-	if code != exitOK || !strings.Contains(out, "RIGHT") || !strings.Contains(out, "of 2 licenses, every one among them") || !strings.Contains(out, "withheld: ") {
+	if code != exitOK || !strings.Contains(out, "RIGHT") || !strings.Contains(out, "of 2 licenses; withheld: ") || !strings.Contains(out, "Microsoft: every license that was ever recorded under it is among them") || !strings.Contains(out, "withheld: ") {
 		t.Errorf("exit code %d: %s\n%s", code, errs, out)
 	}
 	_, page, _ := cli(t, "peaks", "--dir", folder, "--by", "day", "--to", "2026-11-21", "--json")

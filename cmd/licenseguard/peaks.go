@@ -67,7 +67,11 @@ func (l *changeLog) exceptions(ctx context.Context, r *reader) (out []timeline.E
 	}
 	err = r.read(ctx, func(store opened) error {
 		configurations, _, err := store.Configurations(ctx)
-		out = exceptions(configurations)
+		if err != nil {
+			return err
+		}
+		deleted, err := store.DeletedConfigurations(ctx)
+		out = exceptions(slices.Concat(configurations, deleted))
 		return err
 	})
 	return out, err

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +13,20 @@ import (
 
 	"licenseguard/shared/evidence"
 )
+
+// filesAt opens a place and returns the names of its files of one kind, in order.
+func filesAt(ctx context.Context, place, ext string) (evidence.Pack, []string, error) {
+	pack, err := packAt(ctx, place)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := pack.Files(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	files := slices.Sorted(maps.Keys(all))
+	return pack, slices.DeleteFunc(files, func(name string) bool { return path.Ext(name) != ext }), nil
+}
 
 // readFiles reads files of a place, those of a bucket many at once: most of the time is
 // spent waiting for the first byte. What was read is taken by one at a time, in any

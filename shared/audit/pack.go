@@ -29,6 +29,7 @@ type Request struct {
 type Proof struct {
 	Files    []File // as package evidence discloses them
 	Licenses int    // that they show
+	Unsealed int    // of the pack's, of which nothing is sealed yet
 	Last     string // the last day that is sealed
 }
 

@@ -87,8 +87,9 @@ func (p *Pack) proof(w *page) {
 		w.line(`<p class="small">There is no sealed evidence in this pack: its numbers rest on the word of whoever made it.</p>`)
 		return
 	}
-	w.line(`<p class="small">Proof: <code>proof/</code> holds each recorded change of %s up to %s, with the signed manifest of each day. <code>licenseguard verify proof --key evidence.pub --head HEAD</code> shows, without a network and without trust in this pack, that none was altered, put in or left out; take key and head from whoever kept them apart, not from here. <code>licenseguard peaks --log proof/changes</code> counts the numbers of this page anew. Of other licenses it shows how many changes there are, and nothing else.</p>`,
-		map[bool]string{true: "this license", false: fmt.Sprintf("these %d licenses", p.Proof.Licenses)}[p.Proof.Licenses == 1], text(p.Proof.Last))
+	w.line(`<p class="small">Proof: <code>proof/</code> holds each recorded change of %s up to %s, with the signed manifest of each day. <code>licenseguard verify proof --key evidence.pub --head HEAD</code> shows, without a network and without trust in this pack, that none was altered, put in or left out; take key and head from whoever kept them apart, not from here. <code>licenseguard peaks --log proof/changes</code> counts the numbers of this page anew. Of other licenses it shows how many changes there are, and nothing else.%s</p>`,
+		map[bool]string{true: "this license", false: fmt.Sprintf("these %d licenses", p.Proof.Licenses)}[p.Proof.Licenses == 1], text(p.Proof.Last),
+		map[bool]string{true: fmt.Sprintf(" Of %d more of this page nothing was sealed by then.", p.Proof.Unsealed)}[p.Proof.Unsealed > 0])
 }
 
 func (p *Pack) chapter(w *page, c *Chapter) {

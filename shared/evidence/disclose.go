@@ -27,6 +27,9 @@ type Disclosure struct {
 	Version  int      `json:"version"`
 	Groups   []string `json:"groups"` // vendors of which every license is shown
 	Licenses []string `json:"licenses"`
+	// Unsealed are licenses that were asked for and of which nothing is sealed: they are
+	// new, or never were. They are no part of the claim.
+	Unsealed []string `json:"-"`
 }
 
 // Disclose writes what a whole pack holds of a vendor, or of licenses, or both, as a
@@ -51,8 +54,9 @@ func Disclose(ctx context.Context, pack Pack, vendor string, licenses []string, 
 	if len(d.shown.Licenses) == 0 {
 		return Disclosure{}, errors.New("disclose: name a vendor or licenses")
 	}
-	if err := d.known(); err != nil {
-		return Disclosure{}, err
+	d.known()
+	if len(d.shown.Licenses) == 0 {
+		return Disclosure{}, fmt.Errorf("no commit of %s is in the evidence", strings.Join(d.shown.Unsealed, ", "))
 	}
 	for _, m := range d.days {
 		for i := range m.Files {
@@ -125,18 +129,23 @@ func (d *discloser) vendor(ctx context.Context, vendor string) error {
 	return nil
 }
 
-// known refuses a license of which the evidence has nothing: a wrong id would show as
-// one that was never used.
-func (d *discloser) known() error {
-	for _, license := range d.shown.Licenses {
-		there := slices.ContainsFunc(d.days, func(m *Manifest) bool {
-			return slices.ContainsFunc(m.Files, func(e Entry) bool { return e.shows([]string{license}) })
-		})
-		if !there {
-			return fmt.Errorf("no commit of %s is in the evidence", license)
+// known takes out the licenses of which the evidence has nothing: an id that never was
+// would show as one that was never used.
+func (d *discloser) known() {
+	sealed := make(map[string]bool)
+	for _, m := range d.days {
+		for i := range m.Files {
+			for _, s := range m.Files[i].Revisions {
+				sealed[s.License] = true
+			}
 		}
 	}
-	return nil
+	for _, license := range d.shown.Licenses {
+		if !sealed[license] {
+			d.shown.Unsealed = append(d.shown.Unsealed, license)
+		}
+	}
+	d.shown.Licenses = slices.DeleteFunc(d.shown.Licenses, func(license string) bool { return !sealed[license] })
 }
 
 func (d *discloser) groupOf(ctx context.Context, vendor string) (string, error) {

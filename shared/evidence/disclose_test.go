@@ -2,6 +2,7 @@ package evidence_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -197,6 +198,11 @@ func hidings(t *testing.T) map[string]hiding {
 		"a license, not the claim": {func(_ *rand.Rand, whole, b evidencetest.Bucket, path string) {
 			keep(whole, b, path, func(r publish.Row) bool { return r.LicenseID == "lic-0" })
 		}, "left out"},
+		"the proof, left empty": {func(_ *rand.Rand, _, b evidencetest.Bucket, path string) { b[path+".proof"] = nil }, "it is empty"},
+		"the rows, left empty":  {func(_ *rand.Rand, _, b evidencetest.Bucket, path string) { b[path] = nil }, "does not fit to its rows"},
+		"a vendor that is none": {func(_ *rand.Rand, _, b evidencetest.Bucket, _ string) {
+			claims(b, func(d *evidence.Disclosure) { d.Groups = append(d.Groups, "00112233445566778899aabbccddeeff") })
+		}, "of which no row is there"},
 		"a file of the log": {func(_ *rand.Rand, _, b evidencetest.Bucket, path string) {
 			delete(b, path)
 			delete(b, path+".proof")
@@ -272,6 +278,55 @@ func TestRowsCannotBeGuessed(t *testing.T) {
 			}
 			seen[salt] = true
 		}
+	}
+}
+
+// TestADecoyIsToldFromTheVendor: a license that is shown beside another vendor's whole
+// does not pass for its own vendor's whole.
+func TestADecoyIsToldFromTheVendor(t *testing.T) {
+	t.Parallel()
+	pack, key, _ := vendorsPack(t, rand.New(rand.NewPCG(2, 1)), 3)
+	r := verify(t, disclose(t, pack, "IBM", "lic-0"), with(key))
+	if len(r.Findings) > 0 || !slices.Equal(r.Shown.Vendors, []string{"IBM"}) || !slices.Equal(r.Shown.OneByOne, []string{"lic-0"}) {
+		t.Errorf("%v, %+v", r.Findings, r.Shown)
+	}
+	r = verify(t, disclose(t, pack, "Oracle"), with(key))
+	if !slices.Equal(r.Shown.Vendors, []string{"Oracle"}) || len(r.Shown.OneByOne) > 0 {
+		t.Errorf("%+v", r.Shown)
+	}
+}
+
+// linked is a pack in which a file is a link.
+type linked struct {
+	evidencetest.Bucket
+	path string
+}
+
+func (l linked) Files(ctx context.Context) (map[string]int64, error) {
+	files, err := l.Bucket.Files(ctx)
+	files[l.path] = -1
+	return files, err
+}
+
+func TestALinkIsNoFile(t *testing.T) {
+	t.Parallel()
+	pack, key, _ := vendorsPack(t, rand.New(rand.NewPCG(3, 1)), 2)
+	shown := disclose(t, pack, "Oracle")
+	for _, path := range []string{"usage/dt=2026-11-01/u.parquet", "changes/dt=2026-11-01/changes.jsonl"} {
+		r, err := evidence.Verify(t.Context(), linked{shown, path}, with(key))
+		if err != nil || len(r.Findings) == 0 || r.Findings[0].Path != path || r.Findings[0].Kind != evidence.Missing {
+			t.Errorf("%s is a link: %v, %v", path, r, err)
+		}
+	}
+}
+
+// TestNotSealedYet: a license that is new does not keep others from being shown.
+func TestNotSealedYet(t *testing.T) {
+	t.Parallel()
+	pack, _, _ := vendorsPack(t, rand.New(rand.NewPCG(4, 1)), 2)
+	d, err := evidence.Disclose(t.Context(), pack, "", []string{"lic-3", "lic-9"}, nil, func(string, []byte) error { return nil })
+	if err != nil || !slices.Equal(d.Licenses, []string{"lic-3"}) || !slices.Equal(d.Unsealed, []string{"lic-9"}) {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 

@@ -10,9 +10,13 @@ import (
 // Shown is what a verification found of a pack that shows some licenses only.
 type Shown struct {
 	Disclosure
-	Rows             int64 `json:"rows"`
-	WithheldRows     int64 `json:"withheldRows"`
-	WithheldLicenses int   `json:"withheldLicenses"`
+	// Vendors are those, by the rows that are shown, of which every license is; OneByOne
+	// are licenses of no such vendor: there may be others of theirs.
+	Vendors          []string `json:"vendors"`
+	OneByOne         []string `json:"oneByOne"`
+	Rows             int64    `json:"rows"`
+	WithheldRows     int64    `json:"withheldRows"`
+	WithheldLicenses int      `json:"withheldLicenses"`
 	// Uncounted are commits whose rows do not say how many they are, as those of before
 	// there was a number: that none of them is left out is not proven.
 	Uncounted int `json:"uncounted"`
@@ -22,7 +26,7 @@ type Shown struct {
 // claims to show is among them; of each, every row that was sealed is there; and what is
 // there is what was sealed.
 func (v *verification) disclosed(ctx context.Context, d *Disclosure) error {
-	out := &Shown{Disclosure: *d}
+	out := &Shown{Disclosure: *d, Vendors: []string{}, OneByOne: slices.Clone(d.Licenses)}
 	v.report.Shown = out
 	withheld, vendors := make(map[string]bool), make(map[string]string)
 	for _, m := range v.days {
@@ -34,7 +38,7 @@ func (v *verification) disclosed(ctx context.Context, d *Disclosure) error {
 					withheld[s.License] = true
 				}
 			}
-			switch _, there := v.files[e.Path]; {
+			switch size, there := v.files[e.Path]; {
 			case e.shows(d.Licenses):
 				v.named[e.Path], v.named[e.Path+extProof] = true, true
 				rows, err := v.shownRows(ctx, m.Day, e)
@@ -48,18 +52,37 @@ func (v *verification) disclosed(ctx context.Context, d *Disclosure) error {
 				out.WithheldRows += e.Rows
 			case there: // copied whole
 				v.named[e.Path] = true
-				sum, err := v.hash(ctx, e.Path, make([]byte, 256<<10))
-				if err != nil {
+				if err := v.copied(ctx, m.Day, e, size); err != nil {
 					return err
-				}
-				if sum != e.SHA256 {
-					v.find(Finding{Kind: Altered, Day: m.Day, Path: e.Path, Text: "its bytes are not those that were sealed"})
 				}
 			}
 		}
 	}
 	v.report.Rows, out.WithheldLicenses = out.Rows, len(withheld)
+	for _, group := range d.Groups {
+		vendor, shown := vendors["group "+group]
+		if !shown {
+			v.find(Finding{Kind: Missing, Path: DisclosureFile, Text: "it claims to show every license of the vendor " + group + ", of which no row is there"})
+			continue
+		}
+		out.Vendors = append(out.Vendors, vendor)
+	}
 	return nil
+}
+
+// copied checks a file that is no log and was copied whole.
+func (v *verification) copied(ctx context.Context, day string, e *Entry, size int64) error {
+	f := Finding{Kind: Altered, Day: day, Path: e.Path, Text: "its bytes are not those that were sealed"}
+	if size < 0 {
+		f.Kind, f.Text = Missing, "it is no file, but a link or the like"
+		v.find(f)
+		return nil
+	}
+	sum, err := v.hash(ctx, e.Path, make([]byte, 256<<10))
+	if err == nil && sum != e.SHA256 {
+		v.find(f)
+	}
+	return err
 }
 
 // complete finds licenses of a vendor that the pack claims to show, and does not.
@@ -69,6 +92,7 @@ func (v *verification) complete(day string, e *Entry, d *Disclosure) {
 			continue
 		}
 		for _, license := range g.Licenses {
+			v.report.Shown.OneByOne = slices.DeleteFunc(v.report.Shown.OneByOne, func(other string) bool { return other == license })
 			if !slices.Contains(d.Licenses, license) {
 				v.find(Finding{Kind: Missing, Day: day, Path: e.Path, Text: fmt.Sprintf("license %s is of the vendor %s, all of whose licenses the pack claims to show, and is left out", license, g.ID)})
 			}
@@ -180,12 +204,11 @@ func (v *verification) grouped(e *Entry, r commitRow, vendors map[string]string)
 	if !slices.ContainsFunc(e.Groups, func(g Group) bool { return g.ID == r.Group && slices.Contains(g.Licenses, r.License) }) {
 		return "its vendor's group " + r.Group + " is not the one that the manifest tells"
 	}
-	for _, key := range []string{"vendor " + r.Vendor, "group " + r.Group} {
-		pair := r.Vendor + " is " + r.Group
-		if known, ok := vendors[key]; ok && known != pair {
-			return fmt.Sprintf("here %s, before %s: a vendor has one group", pair, known)
+	for key, other := range map[string]string{"vendor " + r.Vendor: r.Group, "group " + r.Group: r.Vendor} {
+		if known, ok := vendors[key]; ok && known != other {
+			return fmt.Sprintf("%s is %s here and %s before: a vendor has one group", key, other, known)
 		}
-		vendors[key] = pair
+		vendors[key] = other
 	}
 	return ""
 }

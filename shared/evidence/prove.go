@@ -107,6 +107,9 @@ func (p proof) encode() []byte {
 func decodeProof(data []byte, n int) (proof, error) {
 	var p proof
 	rows := lines(data)
+	if len(rows) == 0 {
+		return p, fmt.Errorf("%w: it is empty", errProof)
+	}
 	for part := range strings.SplitSeq(string(rows[0]), ",") {
 		from, to, span := strings.Cut(part, "-")
 		first, err := strconv.Atoi(from)

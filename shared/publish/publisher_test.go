@@ -165,6 +165,28 @@ func TestEveryRevisionHasALine(t *testing.T) {
 	}
 }
 
+// TestRowsAreNumbered: each row says which of how many of its commit it is; what a person
+// changed has a row of its own beside those of the resources, and no other commit has.
+func TestRowsAreNumbered(t *testing.T) {
+	t.Parallel()
+	c := change(7)
+	c.Vendor = "Oracle"
+	c.Deltas = append(c.Deltas, c.Deltas[0])
+	for what, want := range map[string]int{"": 2, "licenseCount: 5 → 10": 3} {
+		c.What = what
+		rows := publish.Rows(c)
+		if len(rows) != want {
+			t.Fatalf("%q: %d rows, want %d", what, len(rows), want)
+		}
+		for i, r := range rows {
+			own := what != "" && i == 0
+			if r.CommitRow != i+1 || r.CommitRows != want || r.Vendor != "Oracle" || (r.ResourceARN == "") != own || (r.Explanation == what) != own {
+				t.Errorf("%q: row %d is %+v", what, i+1, r)
+			}
+		}
+	}
+}
+
 // TestAnAlertIsSentOnce: at least once whatever fails, twice only when the mark
 // after the message is lost.
 func TestAnAlertIsSentOnce(t *testing.T) {

@@ -40,8 +40,14 @@ func Evidence(w io.Writer, r *evidence.Report) {
 	fmt.Fprintf(w, "ledger   %s\ndays     %s to %s, %d right\nfiles    %d with %d rows; %.1f MB are right\nhead     %s\n",
 		r.Ledger, r.First, r.Last, r.Days, r.Files, r.Rows, float64(r.Bytes)/1e6, r.Head)
 	if s := r.Shown; s != nil {
-		fmt.Fprintf(w, "shown    %s of %d licenses, %s; withheld: %s of %s\n", plural(s.Rows, "row", "rows"), len(s.Licenses), vendorsShown(s),
+		fmt.Fprintf(w, "shown    %s of %s; withheld: %s of %s\n", plural(s.Rows, "row", "rows"), plural(int64(len(s.Licenses)), "license", "licenses"),
 			plural(s.WithheldRows, "row", "rows"), plural(int64(s.WithheldLicenses), "license", "licenses"))
+		for _, vendor := range s.Vendors {
+			fmt.Fprintf(w, "vendor   %s: every license that was ever recorded under it is among them\n", text(vendor, 100))
+		}
+		if n := len(s.OneByOne); n > 0 {
+			fmt.Fprintf(w, "%s chosen one by one: there may be others of the same vendor\n", plural(int64(n), "license was", "licenses were"))
+		}
 		if s.Uncounted > 0 {
 			fmt.Fprintf(w, "%s not say how many rows they have: that none of these is left out is not proven.\n", plural(int64(s.Uncounted), "commit does", "commits do"))
 		}
@@ -49,12 +55,4 @@ func Evidence(w io.Writer, r *evidence.Report) {
 	if !r.HeadProven {
 		fmt.Fprintln(w, "No head from outside (--head) vouches for the end: days cut off it would not be seen.")
 	}
-}
-
-// vendorsShown says what a pack that shows some licenses proves of others.
-func vendorsShown(s *evidence.Shown) string {
-	if len(s.Groups) == 0 {
-		return "chosen one by one (there may be others of the same vendor)"
-	}
-	return "every one among them that was ever recorded under their vendor"
 }

@@ -20,14 +20,7 @@ func TestAddedFieldOfEarlierRows(t *testing.T) {
 			}
 		}
 		row.done()
-		data, err := c.bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := newReader(data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := readAgain(t, c)
 		row = r.table()
 		for _, want := range []int64{7, 8} {
 			var v int64
@@ -61,14 +54,7 @@ func TestAddedTextOfEarlierRows(t *testing.T) {
 			addedText(row, &vendor)
 		}
 		row.done()
-		data, err := c.bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := newReader(data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := readAgain(t, c)
 		row = r.table()
 		row.next()
 		vendor := "left over"
@@ -79,4 +65,18 @@ func TestAddedTextOfEarlierRows(t *testing.T) {
 			t.Errorf("%s: %q and %q, %v; want %q", name, kept, vendor, err, want)
 		}
 	}
+}
+
+// readAgain reads what was packed.
+func readAgain(t *testing.T, c *columns) *columns {
+	t.Helper()
+	data, err := c.bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReader(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
