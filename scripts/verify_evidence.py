@@ -293,17 +293,20 @@ def disclosed(shown, manifests, files, named, read, spans):
                 yield path, "it shows rows of %s, which is not claimed" % r["license_configuration_id"]
             if (r.get("vendor") or r.get("group")) and not any(g["group"] == r.get("group") and r["license_configuration_id"] in g["licenses"] for g in f.get("groups", [])):
                 yield path, "the group of a row is not the one that the manifest tells"
-            if vendors.setdefault(("group", r.get("group")), r.get("vendor")) != r.get("vendor") or vendors.setdefault(("vendor", r.get("vendor")), r.get("group")) != r.get("group"):
-                yield path, "a vendor has two groups, or a group two vendors"
+            if r.get("group") and vendors.setdefault(r["group"], r.get("vendor")) != r.get("vendor"):
+                yield path, "a group is of two vendors"
         for s in own:
             spans.setdefault(s["license"], []).append((s["first"], s["last"]))
             for revision in range(s["first"], s["last"] + 1):
                 there = commits.get((s["license"], revision), [])
                 if not there or not set(range(1, there[0].get("commit_rows", 0) + 1)) <= {r.get("commit_row") for r in there}:
                     yield path, "license %s, revision %d: rows are left out" % (s["license"], revision)
-    for g in shown.get("groups", []):
-        if ("group", g) not in vendors:
-            yield "disclosure.json", "it claims a vendor of which no row is there"
+    claimed = shown.get("groups", [])
+    whole = {vendors.get(g) for g in claimed}
+    if None in whole:
+        yield "disclosure.json", "it claims a vendor of which no row is there"
+    if any(vendor in whole and g not in claimed for g, vendor in vendors.items()):
+        yield "disclosure.json", "a vendor that it claims has a group that it does not claim"
 
 
 def proven(rows, text, size):

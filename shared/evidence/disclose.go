@@ -107,18 +107,16 @@ func (d *discloser) manifests(ctx context.Context) error {
 	return nil
 }
 
-// vendor finds the group that stands for a vendor, and takes every license that ever
-// was in it.
-func (d *discloser) vendor(ctx context.Context, vendor string) error {
-	group, err := d.groupOf(ctx, vendor)
-	if err != nil {
+// vendor finds the groups that stand for a vendor, and takes every license that ever
+// was in one of them.
+func (d *discloser) vendor(ctx context.Context, vendor string) (err error) {
+	if d.shown.Groups, err = d.groupsOf(ctx, vendor); err != nil {
 		return err
 	}
-	d.shown.Groups = []string{group}
 	for _, m := range d.days {
 		for i := range m.Files {
 			for _, g := range m.Files[i].Groups {
-				if g.ID == group {
+				if slices.Contains(d.shown.Groups, g.ID) {
 					d.shown.Licenses = append(d.shown.Licenses, g.Licenses...)
 				}
 			}
@@ -148,24 +146,37 @@ func (d *discloser) known() {
 	d.shown.Licenses = slices.DeleteFunc(d.shown.Licenses, func(license string) bool { return !sealed[license] })
 }
 
-func (d *discloser) groupOf(ctx context.Context, vendor string) (string, error) {
+// groupsOf finds a vendor's groups in the first files that have them: one, or more where
+// the key of the groups was replaced.
+func (d *discloser) groupsOf(ctx context.Context, vendor string) ([]string, error) {
+	vendors := make(map[string]string) // by group
 	for _, m := range d.days {
 		for i := range m.Files {
-			if len(m.Files[i].Groups) == 0 {
+			e := &m.Files[i]
+			if !slices.ContainsFunc(e.Groups, func(g Group) bool { return vendors[g.ID] == "" }) {
 				continue
 			}
-			data, err := d.v.read(ctx, m.Files[i].Path, m.Files[i].Size)
+			data, err := d.v.read(ctx, e.Path, e.Size)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			for _, row := range lines(data) {
-				if r, err := identify(row); err == nil && r.Vendor == vendor && r.Group != "" {
-					return r.Group, nil
+				if r, err := identify(row); err == nil && r.Group != "" {
+					vendors[r.Group] = r.Vendor
 				}
 			}
 		}
 	}
-	return "", fmt.Errorf("no row of the evidence is of a license whose vendor is %q; a license has one from the day on that it is set", vendor)
+	var groups []string
+	for _, group := range slices.Sorted(maps.Keys(vendors)) {
+		if vendors[group] == vendor {
+			groups = append(groups, group)
+		}
+	}
+	if len(groups) == 0 {
+		return nil, fmt.Errorf("no row of the evidence is of a license whose vendor is %q; a license has one from the day on that it is set, and a day is sealed in the night after", vendor)
+	}
+	return groups, nil
 }
 
 // file writes what is shown of a file.

@@ -296,6 +296,49 @@ func TestADecoyIsToldFromTheVendor(t *testing.T) {
 	}
 }
 
+// TestAReplacedKey: with another key a vendor has another group; both are shown, and one
+// alone is found out. A group that is of two vendors is found, too.
+func TestAReplacedKey(t *testing.T) {
+	t.Parallel()
+	source, vault, key := evidencetest.Bucket{}, evidencetest.Bucket{}, evidencetest.NewKey()
+	row := func(day int, license, vendor string, revision int64) {
+		line, err := json.Marshal(publish.Row{LicenseID: license, Vendor: vendor, Revision: revision, CommitRow: 1, CommitRows: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		source[fmt.Sprintf("%sdt=%s/%s-%012d-%012d.jsonl", config.PrefixChanges, at(day, 0).Format(time.DateOnly), license, revision, revision)] = append(line, '\n')
+	}
+	row(0, "lic-a", "Oracle", 1)
+	row(1, "lic-a", "Oracle", 2)
+	row(1, "lic-b", "Oracle", 1)
+	seals := func(n int, mac evidence.MAC) {
+		s := evidence.Sealer{Ledger: "l", Source: source, Vault: vault, Signer: key, MAC: mac, Now: func() time.Time { return at(n, 2) }}
+		if _, err := s.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seals(1, evidence.LocalMAC([]byte("old")))
+	seals(2, evidence.LocalMAC([]byte("new")))
+	shown := disclose(t, vault, "Oracle")
+	r := verify(t, shown, with(key))
+	if len(r.Findings) > 0 || !slices.Equal(r.Shown.Licenses, []string{"lic-a", "lic-b"}) || !slices.Equal(r.Shown.Vendors, []string{"Oracle"}) || len(r.Shown.Groups) != 2 {
+		t.Errorf("%v, %+v", r.Findings, r.Shown)
+	}
+	var claim evidence.Disclosure
+	if err := json.Unmarshal(shown[evidence.DisclosureFile], &claim); err != nil {
+		t.Fatal(err)
+	}
+	for i := range claim.Groups {
+		one := claim
+		one.Groups = claim.Groups[i : i+1]
+		half := maps.Clone(shown)
+		half[evidence.DisclosureFile], _ = json.Marshal(one)
+		if r := verify(t, half, with(key)); len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "is of that vendor too, and not claimed") {
+			t.Errorf("%v", r.Findings)
+		}
+	}
+}
+
 // linked is a pack in which a file is a link.
 type linked struct {
 	evidencetest.Bucket

@@ -59,15 +59,28 @@ func (v *verification) disclosed(ctx context.Context, d *Disclosure) error {
 		}
 	}
 	v.report.Rows, out.WithheldLicenses = out.Rows, len(withheld)
+	v.vendors(d, vendors)
+	return nil
+}
+
+// vendors names those that are shown whole: of the groups that are claimed, by the rows.
+func (v *verification) vendors(d *Disclosure, byGroup map[string]string) {
+	whole := make(map[string]bool)
 	for _, group := range d.Groups {
-		vendor, shown := vendors["group "+group]
+		vendor, shown := byGroup[group]
 		if !shown {
 			v.find(Finding{Kind: Missing, Path: DisclosureFile, Text: "it claims to show every license of the vendor " + group + ", of which no row is there"})
 			continue
 		}
-		out.Vendors = append(out.Vendors, vendor)
+		whole[vendor] = true
 	}
-	return nil
+	for _, group := range slices.Sorted(maps.Keys(byGroup)) {
+		if vendor := byGroup[group]; whole[vendor] && !slices.Contains(d.Groups, group) {
+			v.find(Finding{Kind: Missing, Path: DisclosureFile, Text: fmt.Sprintf("it claims to show every license of %s; the group %s is of that vendor too, and not claimed", vendor, group)})
+		}
+	}
+	v.report.Shown.Vendors = slices.AppendSeq(v.report.Shown.Vendors, maps.Keys(whole))
+	slices.Sort(v.report.Shown.Vendors)
 }
 
 // copied checks a file that is no log and was copied whole.
@@ -138,7 +151,7 @@ func (v *verification) shownRows(ctx context.Context, day string, e *Entry) ([][
 }
 
 // commits checks that of each commit of a license that is shown every row is there, and
-// that a vendor is one group and a group one vendor.
+// that a group is of one vendor. It notes the vendor of each group.
 func (v *verification) commits(day string, e *Entry, d *Disclosure, rows [][]byte, vendors map[string]string) {
 	if rows == nil {
 		return
@@ -204,12 +217,10 @@ func (v *verification) grouped(e *Entry, r commitRow, vendors map[string]string)
 	if !slices.ContainsFunc(e.Groups, func(g Group) bool { return g.ID == r.Group && slices.Contains(g.Licenses, r.License) }) {
 		return "its vendor's group " + r.Group + " is not the one that the manifest tells"
 	}
-	for key, other := range map[string]string{"vendor " + r.Vendor: r.Group, "group " + r.Group: r.Vendor} {
-		if known, ok := vendors[key]; ok && known != other {
-			return fmt.Sprintf("%s is %s here and %s before: a vendor has one group", key, other, known)
-		}
-		vendors[key] = other
+	if known, ok := vendors[r.Group]; ok && known != r.Vendor {
+		return fmt.Sprintf("its group %s is of %s here and of %s before: a group is of one vendor", r.Group, r.Vendor, known)
 	}
+	vendors[r.Group] = r.Vendor
 	return ""
 }
 
